@@ -1,0 +1,134 @@
+/**
+ * What captures tell: facts as they were seen, not yet in the shape of a record.
+ *
+ * Values that the application may change later (bodies, headers, arguments) are copied or encoded before
+ * the event is made, so that a record can be built from it at any time.
+ *
+ * @module
+ */
+import type { AuditContext } from "../context/context.js";
+import type { Outcome, RowEventType, RowImage } from "../record/types.js";
+
+interface EventBase {
+  /** The context in which it happened; `undefined` outside of any. */
+  readonly context: AuditContext | undefined;
+  /** When it happened (for what takes time: when it ended), in milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** What is known of an entity's fields beyond their names: which are never written, and how others are. */
+export interface FieldRules {
+  /** Properties that are written as `[REDACTED]`. */
+  readonly redact: ReadonlySet<string>;
+  /** Properties that are written in part. */
+  readonly mask: ReadonlySet<string>;
+  /** Properties that are left out, and whose change alone makes no record. */
+  readonly exclude: ReadonlySet<string>;
+  /** If given, the only properties that are kept. */
+  readonly include: ReadonlySet<string> | null;
+}
+
+/** A committed change of a row, a read, or a statement that has no single row. */
+export interface RowEvent extends EventBase {
+  readonly kind: "row";
+  readonly type: RowEventType;
+  readonly model: string;
+  readonly table: string;
+  readonly id: string | null;
+  readonly before: RowImage | null;
+  readonly after: RowImage | null;
+  readonly rules: FieldRules;
+  /** Made from the row (after; for DELETE before) by the entity's `label` function. */
+  readonly label: string | null;
+  readonly transactionId: string | null;
+  readonly outcome: Outcome;
+  readonly rowCount?: number;
+  readonly ids?: readonly string[];
+  readonly statement?: string;
+}
+
+/** A body as it passed: the first bytes of it, and how much it was. */
+export interface CapturedBody {
+  /** The bytes kept, up to the cap, exactly as they went over the wire. */
+  readonly chunks: readonly Uint8Array[];
+  /** All bytes that passed, kept or not. */
+  readonly bytes: number;
+  /** True when more passed than was kept. */
+  readonly truncated: boolean;
+}
+
+/** One request that came in, however it ended. */
+export interface RequestEvent extends EventBase {
+  readonly kind: "request";
+  readonly method: string;
+  /** As on the request line: path and query. */
+  readonly url: string;
+  readonly protocol: "http" | "https";
+  readonly clientIp: string | null;
+  /** Name, value, name, value … as received. */
+  readonly requestHeaders: readonly string[];
+  /** `null` when bodies are not captured. */
+  readonly requestBody: CapturedBody | null;
+  /** `null` when nothing was answered. */
+  readonly status: number | null;
+  readonly responseHeaders: Readonly<Record<string, unknown>>;
+  readonly responseBody: CapturedBody | null;
+  readonly outcome: Outcome;
+  readonly error: unknown;
+  readonly durationMs: number;
+  readonly route: string | null;
+  readonly handler: string | null;
+  /** `@AuditRoute({ action })`. */
+  readonly action: string | null;
+  readonly extra: Readonly<Record<string, unknown>>;
+}
+
+/** What is common to calls that went out. */
+interface CallEventBase extends EventBase {
+  readonly kind: "call";
+  readonly service: string;
+  /** The record's own id, fixed before the call so that what the call causes can name it. */
+  readonly recordId: string;
+  readonly outcome: Outcome;
+  readonly error: unknown;
+  readonly durationMs: number;
+  readonly handler: string | null;
+  readonly extra: Readonly<Record<string, unknown>>;
+}
+
+export interface HttpCallEvent extends CallEventBase {
+  readonly protocol: "http" | "https";
+  readonly method: string;
+  /** The whole URL, with its query. */
+  readonly url: string;
+  readonly requestHeaders: Readonly<Record<string, unknown>>;
+  /** The value given, already a plain copy; or a `CapturedBody` where only bytes are known. */
+  readonly requestBody: unknown;
+  readonly status: number | null;
+  readonly responseHeaders: Readonly<Record<string, unknown>>;
+  readonly responseBody: unknown;
+}
+
+export interface SftpCallEvent extends CallEventBase {
+  readonly protocol: "sftp";
+  readonly host: string | null;
+  readonly operation: string;
+  readonly remotePath: string | null;
+  readonly filename: string | null;
+  readonly message: string | null;
+  readonly bytes: number | null;
+  readonly sha256: string | null;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface MethodCallEvent extends CallEventBase {
+  readonly protocol: "method";
+  readonly className: string;
+  readonly method: string;
+  readonly arguments: readonly unknown[];
+  readonly result: unknown;
+}
+
+export type CallEvent = HttpCallEvent | SftpCallEvent | MethodCallEvent;
+
+export type CaptureEvent = RowEvent | RequestEvent | CallEvent;

@@ -1,0 +1,108 @@
+/**
+ * The one interface between the shared row capture and the database families
+ * (SQLite by triggers; PostgreSQL and MySQL/MariaDB at the connection; the rest by query builders).
+ *
+ * A family knows how its database shows changed rows and how a transaction ends. It tells of row changes in
+ * the database's own terms (tables, columns). Who the row belongs to in the application (entity, property
+ * names, field rules) is the shared part's business, so that all databases give the same records.
+ *
+ * @module
+ */
+import type { DataSource } from "typeorm";
+import type { AuditContext } from "../../context/context.js";
+import type { Undo } from "../capture.js";
+
+/** A table as the database names it. `schema` is `null` where the database has none, or for the default one. */
+export interface TableName {
+  readonly schema: string | null;
+  readonly name: string;
+}
+
+/**
+ * A row by column name. Values are JSON values that lose nothing: integers beyond 2^53, decimals and dates
+ * are text as the database prints them, JSON columns are objects, bytes are a `Uint8Array`.
+ */
+export type ColumnImage = Readonly<Record<string, unknown>>;
+
+/** One change of one row, in one transaction; or a statement whose rows could not be told apart. */
+export type RowChange =
+  | {
+      readonly op: "insert";
+      readonly table: TableName;
+      readonly before: null;
+      readonly after: ColumnImage;
+      readonly context: AuditContext | undefined;
+    }
+  | {
+      readonly op: "update";
+      readonly table: TableName;
+      readonly before: ColumnImage;
+      readonly after: ColumnImage;
+      readonly context: AuditContext | undefined;
+    }
+  | {
+      readonly op: "delete";
+      readonly table: TableName;
+      readonly before: ColumnImage;
+      readonly after: null;
+      readonly context: AuditContext | undefined;
+    }
+  | ManyRowsChange;
+
+/** One entry for many rows: a TRUNCATE, a statement that could not be taken apart, or rows past the limit. */
+export interface ManyRowsChange {
+  readonly op: "truncate" | "statement";
+  readonly table: TableName;
+  readonly before: null;
+  readonly after: null;
+  /** `null` if the database did not say. */
+  readonly rowCount: number | null;
+  /** The statement without its values, for `op: "statement"`. */
+  readonly statement: string | null;
+  readonly context: AuditContext | undefined;
+}
+
+/** A read of rows by one query. */
+export interface RowsRead {
+  readonly table: TableName;
+  readonly rowCount: number;
+  readonly ids: readonly ColumnImage[];
+  readonly context: AuditContext | undefined;
+}
+
+/** Where a family tells what it saw. Never throws. */
+export interface ChangeSink {
+  /**
+   * The changes of one transaction, in order, after the database said COMMIT (`success`), or when the
+   * connection died while a COMMIT was under way (`unknown`). A statement outside of a transaction is a
+   * transaction of its own.
+   */
+  committed(changes: readonly RowChange[], outcome: "success" | "unknown"): void;
+}
+
+/** Which tables are captured. */
+export interface TableScope {
+  includes(table: TableName): boolean;
+}
+
+/** Limits that a family keeps to. */
+export interface FamilyLimits {
+  /** Beyond this many rows of one statement, one change stands for all. Default 1000. */
+  readonly maxRowsPerStatement: number;
+  /** Beyond this many bytes of images held for one open transaction, statements are counted, not imaged. */
+  readonly maxImageBytes: number;
+}
+
+/** What a family cannot see, one sentence an item; shown by `audit.coverage()`. */
+export type Blind = readonly string[];
+
+/** A way to capture rows for a group of TypeORM drivers. */
+export interface Family {
+  readonly name: "sqlite" | "postgres" | "mysql" | "portable";
+  /** The TypeORM driver types (`dataSource.options.type`) that it serves. */
+  readonly drivers: readonly string[];
+  /** How it captures, and what that cannot see. */
+  readonly blind: Blind;
+  /** Starts on an initialised DataSource. */
+  start(dataSource: DataSource, sink: ChangeSink, scope: TableScope, limits: FamilyLimits): Undo;
+}

@@ -1,0 +1,47 @@
+/**
+ * Every error that activity-audit raises: a code that never changes, and a message that says
+ * what was found, what the limit is, and the way out.
+ *
+ * Codes are part of the public contract; a spec holds this table and `docs/errors.md` equal.
+ *
+ * @module
+ */
+
+/* One line a code, grouped by stage. Arguments are typed by the code: see `AuditError`. */
+const messages = {
+  // options and start
+  AUDIT_OPTION_INVALID: (path: string, found: string, expected: string) =>
+    `Option \`${path}\` is ${found}; expected ${expected}.`,
+  AUDIT_NOT_STARTED: (call: string) =>
+    `${call} needs a running audit. Call \`audit.start({ … })\` first, once, at the start of the process.`,
+  AUDIT_ALREADY_STARTED: () =>
+    `audit.start() was called while audit is running. Call it once, or \`await audit.stop()\` before the second call.`,
+  AUDIT_TARGET_UNKNOWN: (found: string) =>
+    `audit.attach() does not know what ${found} is. It takes a TypeORM DataSource, an axios instance, or an ssh2-sftp-client.`,
+} as const;
+
+type Messages = typeof messages;
+
+/** The codes of all errors that activity-audit raises. */
+export type AuditErrorCode = keyof Messages;
+
+/**
+ * An error of activity-audit. It is thrown only while the application starts or is being configured;
+ * at run time faults are counted in `audit.health()` instead and never reach the application.
+ *
+ * @example
+ * try { audit.start(options); } catch (error) {
+ *   if (error instanceof AuditError && error.code === "AUDIT_OPTION_INVALID") { … }
+ * }
+ */
+export class AuditError<Code extends AuditErrorCode = AuditErrorCode> extends Error {
+  override readonly name = "AuditError";
+  /** Stable, for programs. The message is for people, and may be reworded. */
+  readonly code: Code;
+
+  constructor(code: Code, args: Parameters<Messages[Code]>, options?: ErrorOptions) {
+    const message = messages[code] as (...args: unknown[]) => string;
+    super(`${message(...args)} [${code}]`, options);
+    this.code = code;
+  }
+}
