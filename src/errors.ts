@@ -12,6 +12,8 @@ const messages = {
   // options and start
   AUDIT_OPTION_INVALID: (path: string, found: string, expected: string) =>
     `Option \`${path}\` is ${found}; expected ${expected}.`,
+  AUDIT_OPTION_UNKNOWN: (path: string, known: string) =>
+    `There is no option \`${path}\`. Known options here: ${known}.`,
   AUDIT_NOT_STARTED: (call: string) =>
     `${call} needs a running audit. Call \`audit.start({ … })\` first, once, at the start of the process.`,
   AUDIT_ALREADY_STARTED: () =>
