@@ -14,7 +14,7 @@ const files = ["build/spec", "build/spec-standard"].flatMap((folder) =>
     .filter((name) => name.endsWith(".spec.js"))
     .map((name) => join(folder, name))
     .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
-    .sort(),
+    .toSorted(),
 );
 if (files.length === 0) {
   console.error("No spec file found: nothing was tested.");

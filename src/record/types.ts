@@ -41,6 +41,11 @@ export interface RecordBase {
   outcome: Outcome;
   /** The application's own fields; `{}` if none. */
   extra: Record<string, unknown>;
+  /**
+   * Where something was redacted, masked or pseudonymised: JSON Pointers (RFC 6901) into this record; `#name`
+   * after one says where in a text. Always directly after `extra`; absent if nothing was.
+   */
+  redacted?: string[];
 }
 
 export type RowEventType =
@@ -196,6 +201,16 @@ export interface CustomRecord extends RecordBase {
   name: "audit.event";
   action: string;
   target: { type: string; id: string } | null;
+}
+
+/** A line of the container log (`app.log`): what the application logged itself. */
+export interface ContainerRecord extends RecordBase {
+  /** The source file that logged, if call stacks are enabled. */
+  path: string | null;
+  module: string | null;
+  function: string | null;
+  /** The stack of the error that was logged. */
+  exception: string | null;
 }
 
 /** Everything that can stand on a line of `audit.log`, `api.log` and `login.log`. */

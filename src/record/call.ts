@@ -1,0 +1,106 @@
+/**
+ * Calls that went out → `audit.request` records, `external`.
+ *
+ * @module
+ */
+import type { CallEvent, HttpCallEvent, MethodCallEvent, SftpCallEvent } from "../capture/event.js";
+import { bodyOf, bodyOfText, isCapturedBody } from "./body.js";
+import { commonFields, type Stamp } from "./common.js";
+import { errorMessage } from "./error.js";
+import { headersFromObject, headerText, splitUrl } from "./http.js";
+import { seconds } from "./timestamp.js";
+import type { ExternalCallRecord, HttpCallRecord, MethodCallRecord, SftpCallRecord } from "./types.js";
+
+export function buildCall(event: CallEvent, stamp: Stamp): ExternalCallRecord {
+  switch (event.protocol) {
+    case "sftp":
+      return buildSftpCall(event, stamp);
+    case "method":
+      return buildMethodCall(event, stamp);
+    default:
+      return buildHttpCall(event, stamp);
+  }
+}
+
+function buildHttpCall(event: HttpCallEvent, stamp: Stamp): HttpCallRecord {
+  const { base, query } = splitUrl(event.url);
+  const requestHeaders = headersFromObject(event.requestHeaders);
+  const responseHeaders = headersFromObject(event.responseHeaders);
+  return {
+    ...callFields(event, stamp),
+    protocol: event.protocol,
+    request_repr: {
+      method: event.method,
+      endpoint: base,
+      query_params: query,
+      headers: requestHeaders,
+      body: callBody(event.requestBody, requestHeaders),
+    },
+    response_repr: {
+      status_code: event.status,
+      headers: responseHeaders,
+      body: callBody(event.responseBody, responseHeaders),
+    },
+    ...callEnd(event),
+  };
+}
+
+function buildSftpCall(event: SftpCallEvent, stamp: Stamp): SftpCallRecord {
+  return {
+    ...callFields(event, stamp),
+    protocol: "sftp",
+    request_repr: {
+      host: event.host,
+      operation: event.operation,
+      remote_path: event.remotePath,
+      filename: event.filename,
+      ...event.details,
+    },
+    response_repr: { message: event.message, bytes: event.bytes, sha256: event.sha256 },
+    ...callEnd(event),
+  };
+}
+
+function buildMethodCall(event: MethodCallEvent, stamp: Stamp): MethodCallRecord {
+  return {
+    ...callFields(event, stamp),
+    protocol: "method",
+    request_repr: { class: event.className, method: event.method, arguments: [...event.arguments] },
+    response_repr: { result: event.result },
+    ...callEnd(event),
+  };
+}
+
+/** As in the seed, a call carries the name of the service that was called. */
+function callFields(event: CallEvent, stamp: Stamp) {
+  return {
+    ...commonFields(
+      {
+        level: "API",
+        name: "audit.request",
+        message: "Audit External Service",
+        serviceName: event.service || stamp.serviceName,
+        recordId: event.recordId,
+        outcome: event.outcome,
+        extra: event.extra,
+      },
+      event,
+    ),
+    request_type: "external",
+  } as const;
+}
+
+function callEnd(event: CallEvent) {
+  return {
+    error_message: errorMessage(event.error),
+    execution_time: seconds(event.durationMs),
+    route: null,
+    handler: event.handler,
+  };
+}
+
+function callBody(body: unknown, headers: Record<string, unknown>): unknown {
+  const contentType = headerText(headers, "content-type");
+  if (isCapturedBody(body)) return bodyOf(body, contentType, headerText(headers, "content-encoding"));
+  return typeof body === "string" ? bodyOfText(body, contentType) : (body ?? null);
+}

@@ -1,0 +1,121 @@
+/**
+ * Which field names hold secrets, and what is done with each.
+ *
+ * Names are compared whole, never in part: `token` hides `token`, not `tokens_used`, and `author` is no `auth`.
+ * Case and separators do not count, so that `apiKey`, `api_key` and `X-API-Key` need one entry each at most.
+ *
+ * @module
+ */
+
+/** What is done with the value of a field. The last six are about shape, not about a word of the user's. */
+export type KeyAction =
+  "keep" | "redact" | "mask" | "pseudonymise" | "authorization" | "cookie" | "value" | "parameters" | "pairs";
+
+/** Hidden unless a policy says `keep`. `docs/redaction.md` shows this list; a spec holds the two equal. */
+export const DEFAULT_KEYS: readonly string[] = Object.freeze(
+  [
+    "authorization, proxy-authorization, x-forwarded-authorization, cookie, set-cookie, cookies",
+    "password, passwd, pwd, passphrase, passcode, pass, password_hash, hashed_password, password_salt",
+    "password_confirmation, password_confirm, confirm_password, repeat_password, password_repeat",
+    "new_password, old_password, current_password, user_password, admin_password, root_password, db_password",
+    "database_password, one_time_password, plain_password, encrypted_password, temporary_password",
+    "secret, secrets, secret_key, client_secret, app_secret, api_secret, api_key_secret, consumer_secret",
+    "shared_secret, webhook_secret, signing_secret, jwt_secret, session_secret, cookie_secret, totp_secret",
+    "mfa_secret, two_factor_secret, secret_access_key, aws_secret_access_key, token_secret",
+    "token, access_token, refresh_token, id_token, auth_token, bearer_token, bearer, api_token, session_token",
+    "aws_session_token, csrf_token, xsrf_token, x-csrf-token, x-xsrf-token, _csrf, reset_token",
+    "reset_password_token, password_reset_token, verification_token, confirmation_token, activation_token",
+    "invitation_token, remember_token, device_token, push_token, user_token, security_token, oauth_token",
+    "login_token, personal_access_token, private_token, jwt, jwt_token, x-auth-token, x-access-token",
+    "x-vault-token, x-amz-security-token, x-gitlab-token, x-shopify-access-token, x-session-token",
+    "api_key, x-api-key, access_key, secret_api_key, x-goog-api-key, x-rapidapi-key, x-functions-key",
+    "x-auth-key, subscription_key, ocp-apim-subscription-key, account_key, storage_key, service_role_key",
+    "private_key, ssh_key, ssh_private_key, rsa_private_key, signing_key, encryption_key, decryption_key",
+    "master_key, license_key",
+    "session_id, sessid, connect.sid, PHPSESSID, JSESSIONID, x-session-id",
+    "x-amz-signature, x-amz-credential, x-goog-signature, sig, client_assertion, code_verifier",
+    "saml_response, saml_assertion",
+    "card_number, credit_card, credit_card_number, cc_number, debit_card_number, cvv, cvc, cvv2, cvc2",
+    "card_cvv, card_cvc, security_code, card_security_code, card_pin",
+    "ssn, social_security_number, pin, pin_number, otp, otp_code, totp, mfa_code, mfa_token, two_factor_code",
+    "one_time_code, recovery_code, recovery_codes, backup_codes, verification_code, seed_phrase",
+    "security_answer, secret_answer, connection_string",
+  ].flatMap((line) => line.split(", ")),
+);
+
+/** Names whose value is not hidden whole: what is public in it stays. */
+const SHAPES: ReadonlyMap<string, KeyAction> = new Map<string, KeyAction>([
+  ["authorization", "authorization"],
+  ["proxyauthorization", "authorization"],
+  ["xforwardedauthorization", "authorization"],
+  ["cookie", "cookie"],
+  ["cookies", "cookie"],
+  ["setcookie", "cookie"],
+]);
+
+/** Names that say nothing themselves, but beside another field may hold a secret. */
+const NEIGHBOURS: ReadonlyMap<string, KeyAction> = new Map<string, KeyAction>([
+  ["value", "value"],
+  ["parameters", "parameters"],
+  ["params", "parameters"],
+  ["values", "parameters"],
+  ["bindings", "parameters"],
+  ["rawHeaders", "pairs"],
+]);
+
+/** Application data can bring any number of names; beyond this many the cache starts anew. */
+const MAX_CACHED = 4096;
+
+export interface KeyRules {
+  readonly redact?: readonly string[];
+  readonly mask?: readonly string[];
+  readonly pseudonymise?: readonly string[];
+  readonly keep?: readonly string[];
+}
+
+/** Tells what is done with a field by its name. */
+export class KeyTable {
+  private readonly rules = new Map<string, KeyAction>();
+  /** By the name as it is written, so that a record's usual names are never normalised twice. */
+  private readonly known = new Map<string, KeyAction>();
+
+  constructor(rules: KeyRules) {
+    for (const name of DEFAULT_KEYS) this.rules.set(normalName(name), "redact");
+    for (const [name, action] of SHAPES) this.rules.set(name, action);
+    for (const action of ["redact", "mask", "pseudonymise"] as const) {
+      for (const name of rules[action] ?? []) this.rules.set(normalName(name), action);
+    }
+    for (const name of rules.keep ?? []) this.rules.delete(normalName(name));
+  }
+
+  actionOf(name: string): KeyAction {
+    return this.known.get(name) ?? this.learn(name);
+  }
+
+  private learn(name: string): KeyAction {
+    const action = this.rules.get(normalName(name)) ?? this.lastPart(name) ?? NEIGHBOURS.get(name) ?? "keep";
+    if (this.known.size >= MAX_CACHED) this.known.clear();
+    this.known.set(name, action);
+    return action;
+  }
+
+  /** `user[password]` and `user.password` name a field `password`. */
+  private lastPart(name: string): KeyAction | undefined {
+    if (!/[.[:]/u.test(name)) return undefined;
+    const last = name.split(/[.[\]:]+/u).findLast((part) => part !== "");
+    return last === undefined ? undefined : this.rules.get(normalName(last));
+  }
+}
+
+/** Whether the field's value is to be hidden in some way. */
+export function hides(action: KeyAction): boolean {
+  return action !== "keep" && action !== "value" && action !== "parameters" && action !== "pairs";
+}
+
+function normalName(name: string): string {
+  return name
+    .slice(0, 128)
+    .normalize("NFKC")
+    .toLowerCase()
+    .replaceAll(/[\s_.-]/gu, "");
+}

@@ -1,0 +1,105 @@
+/**
+ * A redaction policy, made ready for use.
+ *
+ * @module
+ */
+import { AuditError } from "../errors.js";
+import { Hider, pseudonymFor, type Pseudonym } from "./hide.js";
+import { KeyTable, type KeyRules } from "./keys.js";
+import { LIMITS, type Limits } from "./limits.js";
+import { DEFAULT_KINDS, SECRET_KINDS, SecretForms, type SecretKind } from "./patterns.js";
+import { Sweep } from "./sweep.js";
+import { isSuspect, redactText } from "./text.js";
+import { Walk } from "./walk.js";
+
+/**
+ * What is hidden in records beyond the default list, and how. Names are compared whole; case, `_`, `-`, `.`
+ * and spaces do not count. A name in several lists is treated as the last of `redact`, `mask`, `pseudonymise`
+ * says; `keep` wins over all.
+ *
+ * @example
+ * { mask: ["phone", "email"], pseudonymise: ["national_id"], pseudonymKey: process.env.AUDIT_KEY, keep: ["pin"] }
+ */
+export interface RedactionPolicy extends KeyRules {
+  /** Names whose value is gone: `"[REDACTED]"`. Added to the default list. */
+  readonly redact?: readonly string[];
+  /** Names whose value is written in part: `"***4567"`. */
+  readonly mask?: readonly string[];
+  /** Names whose value is replaced by a keyed HMAC-SHA-256 of it: the same for the same value. */
+  readonly pseudonymise?: readonly string[];
+  /** The key for `pseudonymise`, at least 16 bytes. Who has it can test guesses, so keep it apart from the trail. */
+  readonly pseudonymKey?: string | Uint8Array;
+  /** Names of the default list that are not hidden. */
+  readonly keep?: readonly string[];
+  /**
+   * Kinds of values hidden by their form, wherever they stand. Default `jwt`, `privateKey`, `cloudKey` and
+   * `authScheme`; `true` is these and `cardNumber` (one in ten 16-digit numbers passes its check), `false` none.
+   */
+  readonly detect?: boolean | readonly SecretKind[];
+  /** Bounds of a record; default 32 levels, 1000 entries, 32768 characters a string, 262144 in all. */
+  readonly limits?: Partial<Limits>;
+}
+
+/** Hides what its policy says, in records (through `encode`) and in texts. */
+export class Redactor {
+  readonly limits: Limits;
+  readonly forms: SecretForms;
+  private readonly keys: KeyTable;
+  private readonly pseudonym: Pseudonym | null;
+
+  constructor(policy: RedactionPolicy = {}) {
+    check(policy);
+    this.keys = new KeyTable(policy);
+    this.forms = new SecretForms(kindsOf(policy.detect));
+    this.pseudonym = policy.pseudonymKey === undefined ? null : pseudonymFor(policy.pseudonymKey);
+    this.limits = Object.freeze({ ...LIMITS, ...policy.limits });
+  }
+
+  /** A walk through one record. */
+  walk(limits: Limits): Walk {
+    return new Walk(this.keys, new Hider(this.pseudonym), limits);
+  }
+
+  /** A text as it may be shown: a message on the console, the stack of an error. */
+  text(text: string): string {
+    const walk = this.walk(this.limits);
+    const shown = isSuspect(text) ? redactText(text, walk) : text;
+    return this.forms.mayBeIn(shown) ? new Sweep(walk.hider, this.forms).text(shown) : shown;
+  }
+}
+
+/**
+ * Makes a redactor of a policy. It keeps nothing of what it has seen but field names, up to 4096 of them.
+ *
+ * @throws {AuditError} `AUDIT_OPTION_INVALID`: `pseudonymise` without a key of 16 bytes, or an unknown kind
+ */
+export function createRedactor(policy: RedactionPolicy = {}): Redactor {
+  return new Redactor(policy);
+}
+
+function kindsOf(detect: RedactionPolicy["detect"] = DEFAULT_KINDS): readonly SecretKind[] {
+  if (typeof detect === "boolean") return detect ? SECRET_KINDS : [];
+  return detect;
+}
+
+function check({ pseudonymise = [], pseudonymKey, detect }: RedactionPolicy): void {
+  if (pseudonymise.length > 0 && pseudonymKey === undefined) {
+    throw new AuditError("AUDIT_OPTION_INVALID", [
+      "redaction.pseudonymKey",
+      "missing",
+      "a secret of at least 16 bytes, because `pseudonymise` names fields",
+    ]);
+  }
+  if (pseudonymKey !== undefined && Buffer.byteLength(pseudonymKey) < 16) {
+    throw new AuditError("AUDIT_OPTION_INVALID", [
+      "redaction.pseudonymKey",
+      `${Buffer.byteLength(pseudonymKey)} bytes long`,
+      "at least 16 bytes, or its pseudonyms could be undone by trying keys",
+    ]);
+  }
+  const unknown = Array.isArray(detect) ? detect.find((kind) => !SECRET_KINDS.includes(kind)) : undefined;
+  if (unknown !== undefined) {
+    const expected = SECRET_KINDS.map((kind) => `"${kind}"`).join(", ");
+    throw new AuditError("AUDIT_OPTION_INVALID", ["redaction.detect", JSON.stringify(unknown), expected]);
+  }
+}
