@@ -53,19 +53,37 @@ export interface CapturedBody {
   readonly chunks: readonly Uint8Array[];
   /** All bytes that passed, kept or not. */
   readonly bytes: number;
-  /** True when more passed than was kept. */
+  /** True when more passed than was kept, or when less arrived than was announced. */
+  readonly truncated: boolean;
+  /** Only of a multipart form: its parts, whatever their size. */
+  readonly parts?: readonly CapturedPart[];
+}
+
+/** One part of a multipart form. */
+export interface CapturedPart {
+  readonly name: string;
+  /** `null` for a field. */
+  readonly filename: string | null;
+  readonly contentType: string | null;
+  readonly bytes: number;
+  /** Of a file: lower-case hex; `null` for a field, or when the file did not arrive whole. */
+  readonly sha256: string | null;
+  /** Of a field: its value, as far as it was kept; `null` for a file. */
+  readonly value: string | null;
   readonly truncated: boolean;
 }
 
 /** One request that came in, however it ended. */
 export interface RequestEvent extends EventBase {
   readonly kind: "request";
+  /** The record's own id, fixed when the request begins so that what it causes can name it. */
+  readonly recordId: string;
   readonly method: string;
   /** As on the request line: path and query. */
   readonly url: string;
   readonly protocol: "http" | "https";
   readonly clientIp: string | null;
-  /** Name, value, name, value … as received. */
+  /** Name, value, name, value … as received; empty when headers are not captured. */
   readonly requestHeaders: readonly string[];
   /** `null` when bodies are not captured. */
   readonly requestBody: CapturedBody | null;

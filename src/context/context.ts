@@ -22,14 +22,55 @@ export interface AuditContext {
   readonly recordId: string | null;
   /** The record that caused this unit of work itself, if known. */
   readonly parentId: string | null;
-  /** Read when a record is made, not before: an authentication later in the chain is seen. */
+  /** Read when a record is made, not before: an authentication later in the chain is seen. Never throws. */
   readonly actor: () => Actor | null;
   readonly traceId: string | null;
   readonly spanId: string | null;
   /** Inside `audit.ignore()`: nothing is recorded. */
   readonly muted: boolean;
-  /** The application's own fields, for every record made here. */
+  /** The application's own fields, for every record made here; `tenant`, `reason` and `on_behalf_of` are among them. */
   readonly extra: Readonly<Record<string, unknown>>;
+  /** The trace's flags, tracestate and baggage as they came in, to be sent on. */
+  readonly trace?: TraceState | null;
+  /** The request that this work belongs to, for what its handler knows of it. */
+  readonly request?: RequestPart | null;
+}
+
+/** What came in with a trace and is sent on as it is. */
+export interface TraceState {
+  /** The two hex digits at the end of `traceparent`. */
+  readonly flags: string;
+  readonly tracestate: string | null;
+  readonly baggage: string | null;
+}
+
+/** What a handler tells of the request that it serves. */
+export interface RequestFacts {
+  /** The route's pattern, for example `/patients/:id`. */
+  readonly route?: string | null;
+  /** `Class.method`. */
+  readonly handler?: string | null;
+  /** `@AuditRoute({ action })`. */
+  readonly action?: string | null;
+  /** `@AuditRoute({ activity })`, with its placeholders. */
+  readonly activity?: string | null;
+  /** Added to what is there already. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+  /** True when a decorator says it, and not only the framework. */
+  readonly decorated?: boolean;
+  /** `@NoAudit()`: the request makes no record. */
+  readonly skipped?: boolean;
+  /** Whether the record has the bodies, the headers; `undefined` leaves it to the options. */
+  readonly bodies?: boolean | undefined;
+  readonly headers?: boolean | undefined;
+}
+
+/** A request under way. */
+export interface RequestPart {
+  /** Adds what is known now; the last one that says a thing is believed. */
+  enrich(facts: RequestFacts): void;
+  /** What the handler threw, or was rejected with. */
+  failed(error: unknown): void;
 }
 
 const storage = new AsyncLocalStorage<AuditContext>();
@@ -42,4 +83,16 @@ export function currentContext(): AuditContext | undefined {
 /** Runs `work` in `context`, and everything that it starts. */
 export function runInContext<T>(context: AuditContext, work: () => T): T {
   return storage.run(context, work);
+}
+
+/**
+ * Calls `method` on `self` in `context`; for hot paths, where a closure a call would be felt.
+ */
+export function callInContext(
+  context: AuditContext,
+  method: (...args: any[]) => unknown,
+  self: unknown,
+  args: ArrayLike<unknown>,
+): any {
+  return storage.run(context, Reflect.apply, method, self, args);
 }

@@ -35,6 +35,15 @@ export type FieldOf<Row> = {
 export interface AuditRouteOptions {
   /** `noun.verb`, for example `patient.admit`. */
   readonly action?: string;
+  /**
+   * The line of the activity feed, for people: `admitted patient {params.id}`. Placeholders name a value of the
+   * request by its path: `params`, `query`, `body` or `user`. Stands in `extra.activity`.
+   */
+  readonly activity?: string;
+  /** Whether the record has the bodies. Default: as `audit.start` says. */
+  readonly bodies?: boolean;
+  /** Whether the record has the headers. Default: as `audit.start` says. */
+  readonly headers?: boolean;
   /** The application's own fields for the request's record. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }

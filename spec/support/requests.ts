@@ -1,0 +1,37 @@
+/**
+ * Collects the events of a request capture, and waits for them.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CapturedBody, RequestEvent } from "#dist/capture/event";
+import type { RequestOptions } from "#dist/capture/http/options";
+import { RequestCapture } from "#dist/capture/http/requests";
+
+export interface Collected {
+  readonly capture: RequestCapture;
+  readonly events: RequestEvent[];
+  /** The events, once there are `count` of them; it waits a little longer, to see one too many. */
+  wait(count: number): Promise<RequestEvent[]>;
+}
+
+export function collect(options: RequestOptions = {}, actor: (request: any) => any = () => null): Collected {
+  const events: RequestEvent[] = [];
+  const capture = new RequestCapture((event) => events.push(event as RequestEvent), options, actor);
+  return {
+    capture,
+    events,
+    async wait(count) {
+      for (let waited = 0; events.length < count && waited < 5000; waited += 5) await sleep(5);
+      await sleep(20);
+      if (events.length !== count) {
+        const urls = events.map(({ method, url, outcome }) => `${method} ${url} ${outcome}`).join(", ");
+        throw new Error(`${events.length} events instead of ${count}: ${urls}`);
+      }
+      return events;
+    },
+  };
+}
+
+/** A captured body as text. */
+export function textOf(body: CapturedBody | null): string | null {
+  return body && Buffer.concat(body.chunks).toString("utf8");
+}

@@ -1,0 +1,54 @@
+/**
+ * Express 4 and 5: a middleware, first in the chain.
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Application, NextFunction, Request, RequestHandler, Response } from "express";
+import type { RequestPart } from "../context/context.js";
+import type { Edge } from "../capture/http/recorder.js";
+import type { RequestCapture } from "../capture/http/requests.js";
+import type { Requests } from "../capture/http/running.js";
+import { captureUpgrades, type Emitter } from "../capture/http/server.js";
+import { guarded } from "../health.js";
+import { watchErrors } from "./express-errors.js";
+import { routePattern } from "./express-route.js";
+
+/**
+ * The middleware that records every request of an Express application, and gives it its context.
+ *
+ * Put it before all others: what a middleware before it answers is not seen. While audit is not started, it only
+ * calls the next.
+ */
+export function expressAdapter(requests: Requests): RequestHandler {
+  return function auditRequests(request: Request, response: Response, next: NextFunction): void {
+    const capture = requests();
+    if (capture === undefined) return next();
+    const recorder = guarded("capture.express", () => {
+      watchApplication(request, capture);
+      return capture.begin(request as IncomingMessage, response as ServerResponse, edgeOf(request));
+    });
+    capture.run(recorder ?? null, next);
+  };
+}
+
+function watchApplication(request: Request, capture: RequestCapture): void {
+  const server = (request.socket as { server?: Emitter } | null)?.server;
+  if (server) captureUpgrades(server, capture);
+  watchErrors(request.app as Application, capture);
+}
+
+function edgeOf(request: Request): Edge {
+  // The getters read the application's `trust proxy`; without these headers they say what the socket says.
+  const proxied = "x-forwarded-for" in request.headers || "x-forwarded-proto" in request.headers;
+  return {
+    source: request,
+    clientIp: proxied ? request.ip : undefined,
+    protocol: proxied ? request.protocol : undefined,
+    describe: (part) => describeRoute(request, part),
+  };
+}
+
+function describeRoute(request: Request, part: RequestPart): void {
+  part.enrich({ route: routePattern(request) });
+}

@@ -1,0 +1,70 @@
+/**
+ * The client's address behind proxies, as Express's `trust proxy` has it: addresses are believed from the right,
+ * as long as the one who told them is trusted.
+ *
+ * @see https://expressjs.com/en/guide/behind-proxies.html
+ * @module
+ */
+import { BlockList, isIP } from "node:net";
+
+/**
+ * Which proxies are believed: `true` all of them, a number so many hops, addresses or ranges in CIDR form
+ * (`loopback`, `linklocal` and `uniquelocal` are names for the usual ones), or a function.
+ */
+export type TrustProxy =
+  boolean | number | string | readonly string[] | ((address: string, hop: number) => boolean);
+
+type Trust = (address: string, hop: number) => boolean;
+
+const ranges: Record<string, readonly string[]> = {
+  loopback: ["127.0.0.1/8", "::1/128"],
+  linklocal: ["169.254.0.0/16", "fe80::/10"],
+  uniquelocal: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
+};
+
+/** Makes the function that says whom to trust. @throws {TypeError} for what is neither address nor range */
+export function trustFunction(trust: TrustProxy): Trust {
+  if (typeof trust === "function") return trust;
+  if (typeof trust === "boolean") return () => trust;
+  if (typeof trust === "number") return (_address, hop) => hop < trust;
+  const list = blockList(typeof trust === "string" ? trust.split(",") : trust);
+  return (address) => isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+}
+
+/**
+ * The nearest address that is not a trusted proxy's.
+ *
+ * @param peer - the socket's own remote address
+ * @param forwarded - the header `x-forwarded-for`
+ */
+export function clientAddress(
+  peer: string | null,
+  forwarded: string | undefined,
+  trust: Trust,
+): string | null {
+  if (peer === null || forwarded === undefined) return peer;
+  const told = forwarded.split(",").map((address) => plainAddress(address.trim()));
+  let address = plainAddress(peer);
+  for (let hop = 0; told.length > 0 && trust(address, hop); hop += 1) {
+    address = told.pop() || address;
+  }
+  return address;
+}
+
+/** An IPv4 address that was mapped into IPv6 is the IPv4 address. */
+export function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
+}
+
+function blockList(entries: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const entry of entries.flatMap((name) => ranges[name.trim()] ?? [name.trim()])) {
+    const [address = "", prefix] = entry.split("/");
+    const family = isIP(address);
+    if (family === 0) throw new TypeError(`${JSON.stringify(entry)} is neither an address nor a range`);
+    const type = family === 6 ? "ipv6" : "ipv4";
+    if (prefix === undefined) list.addAddress(address, type);
+    else list.addSubnet(address, Number(prefix), type);
+  }
+  return list;
+}

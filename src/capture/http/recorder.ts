@@ -1,0 +1,239 @@
+/**
+ * One request from its first to its last moment: takes what passes, what handlers tell, and how it ended, and
+ * makes one event of it.
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { RequestFacts, RequestPart } from "../../context/context.js";
+import { guarded } from "../../health.js";
+import type { Outcome } from "../../record/types.js";
+import type { CapturedBody, RequestEvent } from "../event.js";
+import { activityLine, type RequestValues } from "./activity.js";
+import { BodyTee } from "./body.js";
+import { isNoise, pathOf } from "./choice.js";
+import { clientAddress, plainAddress } from "./client-address.js";
+import { sentHeaders } from "./headers.js";
+import { MultipartReader, multipartBoundary } from "./multipart.js";
+import type { Detail, RequestPolicy } from "./options.js";
+import { outcomeOfStatus } from "./outcome.js";
+import { RequestScope } from "./scope.js";
+
+/** What a framework knows better than the bare request. All of it is optional. */
+export interface Edge {
+  /** What the application's functions (`actor`, `tenant` …) are given. Default: the bare request. */
+  readonly source?: unknown;
+  /** The client's address as the framework's own proxy settings have it. */
+  readonly clientIp?: string | undefined;
+  readonly protocol?: string | undefined;
+  /** For the activity line. Default: `params`, `query` and `body` of `source`. */
+  readonly values?: () => RequestValues;
+  /** Called when the request has ended: tells the matched route. */
+  readonly describe?: (request: RequestPart) => void;
+}
+
+/** Who hears how a request ended; `null` instead of an event when it makes no record. */
+export type Ended = (recorder: RequestRecorder, event: RequestEvent | null) => void;
+
+export class RequestRecorder implements RequestPart {
+  readonly context: RequestScope;
+  readonly #policy: RequestPolicy;
+  readonly #message: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #ended: Ended;
+  readonly #path: string;
+  readonly #url: string;
+  readonly #peer: string | null;
+  readonly #encrypted: boolean;
+  readonly #began = performance.now();
+  readonly #detail: Detail | null;
+  readonly #requestBody: BodyTee | null;
+  readonly #responseBody: BodyTee | null;
+  #edge: Edge;
+  #facts: RequestFacts = noFacts;
+  #activity: string | null = null;
+  #error: unknown = null;
+  #answerEnded = false;
+  #sent = false;
+  #over = false;
+
+  /** @param recorded - false: the request only gives its context to what happens inside */
+  constructor(
+    policy: RequestPolicy,
+    message: IncomingMessage,
+    response: ServerResponse,
+    edge: Edge,
+    ended: Ended,
+  ) {
+    this.#policy = policy;
+    this.#message = message;
+    this.#response = response;
+    this.#edge = edge;
+    this.#ended = ended;
+    // Routers change `url` while they hand a request on; Express keeps the first one.
+    this.#url = (message as { originalUrl?: string }).originalUrl ?? message.url ?? "/";
+    this.#path = pathOf(this.#url);
+    // A socket forgets its peer when it closes, and the request is recorded after that.
+    this.#peer = message.socket?.remoteAddress ?? null;
+    this.#encrypted = (message.socket as { encrypted?: boolean } | null)?.encrypted === true;
+    const recorded = policy.captures(this.#path, message);
+    this.#detail = recorded ? policy.detail(this.#path, message) : null;
+    this.#requestBody = this.#detail?.requestBody ? requestTee(message, this.#detail.bodyLimit) : null;
+    this.#responseBody = this.#detail?.responseBody ? new BodyTee(this.#detail.bodyLimit) : null;
+    this.context = new RequestScope(policy, message, edge.source ?? message, this, recorded);
+  }
+
+  /** A framework found a request that its server has shown before. */
+  adopt(edge: Edge): void {
+    this.#edge = edge;
+    if (edge.source !== undefined) this.context.source = edge.source;
+  }
+
+  received(chunk: unknown, encoding?: unknown): void {
+    this.#requestBody?.add(chunk, encoding);
+  }
+
+  answered(chunk: unknown, encoding: unknown): void {
+    if (!this.#answerEnded) this.#responseBody?.add(chunk, encoding);
+  }
+
+  /** With the last chunk, if there is one. What is written later is not sent; or it is this chunk, handed on. */
+  answeredLast(chunk: unknown, encoding: unknown): void {
+    this.answered(chunk, encoding);
+    this.#answerEnded = true;
+  }
+
+  enrich(facts: RequestFacts): void {
+    const extra = facts.extra ? { ...this.#facts.extra, ...facts.extra } : this.#facts.extra;
+    this.#facts = { ...this.#facts, ...stated(facts), ...(extra && { extra }) };
+    if (facts.skipped) this.context.recordId = null;
+    // The handler may log the person out: look before.
+    if (facts.decorated) this.context.actor();
+    if (facts.activity) this.#activity = activityLine(facts.activity, this.#values());
+  }
+
+  failed(error: unknown): void {
+    this.#error = error;
+  }
+
+  /** All of the answer was handed to the operating system. */
+  sent(): void {
+    this.#sent = true;
+  }
+
+  /** The exchange is over, one way or the other. Later calls do nothing. */
+  closed(): void {
+    if (this.#over) return;
+    this.#over = true;
+    guarded("capture.http", () => this.#ended(this, this.#event(this.#outcome())));
+  }
+
+  /** The connection is gone. The response tells so itself, unless it was waiting for an earlier one to be answered. */
+  lost(): void {
+    if (!this.#sent && !this.#response.socket) this.closed();
+  }
+
+  /** The capture stops while the request is under way. */
+  abandoned(): void {
+    if (this.#over) return;
+    this.#over = true;
+    guarded("capture.http", () => this.#ended(this, this.#event("unknown")));
+  }
+
+  #outcome(): Outcome {
+    if (this.#sent) return outcomeOfStatus(this.#response.statusCode);
+    return this.#response.errored ? "failure" : "aborted";
+  }
+
+  #event(outcome: Outcome): RequestEvent | null {
+    if (this.#detail === null) return null;
+    this.#edge.describe?.(this);
+    const facts = this.#facts;
+    const { recordId } = this.context;
+    const method = this.#message.method ?? "GET";
+    if (facts.skipped || recordId === null) return null;
+    if (this.#policy.only === "decorated" && !facts.decorated) return null;
+    if (outcome === "success" && isNoise(this.#policy.skip, method, this.#path)) return null;
+    const bodies = facts.bodies !== false;
+    const headers = facts.headers ?? this.#detail.headers;
+    const answered = this.#response.headersSent;
+    return {
+      kind: "request",
+      context: this.context,
+      at: Date.now(),
+      recordId,
+      method,
+      url: this.#url,
+      protocol: this.#protocol(),
+      clientIp: this.#clientIp(),
+      requestHeaders: headers ? this.#message.rawHeaders : [],
+      requestBody: (bodies && this.#requestBody?.taken(this.#arrivedWhole())) || null,
+      status: answered ? this.#response.statusCode : null,
+      responseHeaders: headers && answered ? sentHeaders(this.#response) : {},
+      responseBody: (bodies && answered && this.#takenAnswer(method)) || null,
+      outcome,
+      error: this.#error ?? this.#response.errored ?? null,
+      durationMs: performance.now() - this.#began,
+      route: facts.route ?? null,
+      handler: facts.handler ?? null,
+      action: facts.action ?? null,
+      extra: this.#extra(outcome),
+    };
+  }
+
+  #extra(outcome: Outcome): Record<string, unknown> {
+    return {
+      ...this.context.extra,
+      ...this.#facts.extra,
+      // A line that says what was done would be untrue of a request that failed.
+      ...(this.#activity !== null && outcome === "success" && { activity: this.#activity }),
+    };
+  }
+
+  #arrivedWhole(): boolean {
+    const announced = Number(this.#message.headers["content-length"] ?? 0);
+    return this.#message.complete && (this.#requestBody?.bytes ?? 0) >= announced;
+  }
+
+  /** Node drops what is written to an answer that has no body. */
+  #takenAnswer(method: string): CapturedBody | null {
+    const status = this.#response.statusCode;
+    if (this.#responseBody === null) return null;
+    if (method === "HEAD" || status === 204 || status === 304) return noBody;
+    return this.#responseBody.taken(true);
+  }
+
+  #protocol(): "http" | "https" {
+    return (this.#edge.protocol ?? (this.#encrypted ? "https" : "http")) === "https" ? "https" : "http";
+  }
+
+  #clientIp(): string | null {
+    const { trust } = this.#policy;
+    if (trust) {
+      const forwarded = this.#message.headers["x-forwarded-for"];
+      return clientAddress(this.#peer, Array.isArray(forwarded) ? forwarded.join(",") : forwarded, trust);
+    }
+    const address = this.#edge.clientIp ?? this.#peer;
+    return address === null ? null : plainAddress(address);
+  }
+
+  #values(): RequestValues {
+    const values = this.#edge.values?.() ?? (this.context.source as RequestValues);
+    return { params: values.params, query: values.query, body: values.body, user: this.context.actor() };
+  }
+}
+
+const noFacts: RequestFacts = Object.freeze({});
+const noBody: CapturedBody = Object.freeze({ chunks: [], bytes: 0, truncated: false });
+
+function requestTee(message: IncomingMessage, limit: number): BodyTee {
+  const tee = new BodyTee(limit);
+  const boundary = multipartBoundary(message.headers["content-type"]);
+  if (boundary !== null) tee.multipart = new MultipartReader(boundary, limit);
+  return tee;
+}
+
+/** What `facts` says; a field that is `undefined` or `null` says nothing. */
+function stated(facts: RequestFacts): RequestFacts {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value != null));
+}

@@ -1,0 +1,87 @@
+/**
+ * The capture of requests that come in: gives each its recorder and its context, and tells of each once.
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ActorLike } from "../../context/actor.js";
+import { callInContext } from "../../context/context.js";
+import { guarded } from "../../health.js";
+import type { Emit, Undo } from "../capture.js";
+import { requestPolicy, type FromRequest, type RequestOptions, type RequestPolicy } from "./options.js";
+import { RequestRecorder, type Edge } from "./recorder.js";
+import { recorderOf, tee } from "./tee.js";
+
+export class RequestCapture {
+  readonly #emit: Emit;
+  readonly #policy: RequestPolicy;
+  readonly #open = new Set<RequestRecorder>();
+  readonly #watched = new WeakSet<object>();
+  readonly #undos: Undo[] = [];
+  #stopped = false;
+
+  /** @param actor - who acts; given the framework's request when a record is made */
+  constructor(emit: Emit, options: RequestOptions = {}, actor: FromRequest<ActorLike> = () => null) {
+    this.#emit = emit;
+    this.#policy = requestPolicy(options, actor);
+  }
+
+  /**
+   * Begins to record a request, or finds the recorder that it has already: an outer capture and a framework's
+   * see the same request, and it makes one record.
+   *
+   * @returns `null` after `stop()`, or if we fail: the request then goes on without us
+   */
+  begin(message: IncomingMessage, response: ServerResponse, edge: Edge = noEdge): RequestRecorder | null {
+    if (this.#stopped) return null;
+    return (
+      guarded("capture.http", () => {
+        const known = recorderOf(message);
+        if (known) {
+          known.adopt(edge);
+          return known;
+        }
+        const recorder = new RequestRecorder(this.#policy, message, response, edge, this.#ended);
+        tee(recorder, message, response);
+        this.#open.add(recorder);
+        return recorder;
+      }) ?? null
+    );
+  }
+
+  /** Runs `work` as a part of the request; it returns and throws as without us. */
+  run<T>(recorder: RequestRecorder | null, work: () => T): T {
+    return recorder === null ? work() : callInContext(recorder.context, work, undefined, []);
+  }
+
+  /**
+   * Watches something that outlives a request (a server, an application's router): the first time that it is met.
+   *
+   * @param watch - begins to watch; what it returns is called when the capture stops
+   */
+  once(target: object, watch: () => Undo): void {
+    if (this.#watched.has(target)) return;
+    this.#watched.add(target);
+    const undo = guarded("capture.http", watch);
+    if (undo) this.#undos.push(undo);
+  }
+
+  /** Requests under way. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** Records no new request; those under way are told as they are, with the outcome `unknown`. */
+  stop(): void {
+    this.#stopped = true;
+    for (const recorder of this.#open) recorder.abandoned();
+    for (const undo of this.#undos.splice(0).toReversed()) guarded("capture.http", undo);
+  }
+
+  readonly #ended = (recorder: RequestRecorder, event: Parameters<Emit>[0] | null): void => {
+    this.#open.delete(recorder);
+    if (event !== null) this.#emit(event);
+  };
+}
+
+const noEdge: Edge = Object.freeze({});

@@ -1,0 +1,197 @@
+/**
+ * Units of work beside requests: jobs, queue consumers, command lines; and parts of a request that are done
+ * in another's name, or are not to be recorded.
+ *
+ * @module
+ */
+import type { EventEmitter } from "node:events";
+import { readActor, type ActorLike } from "./actor.js";
+import {
+  callInContext,
+  currentContext,
+  runInContext,
+  type Actor,
+  type AuditContext,
+  type TraceState,
+} from "./context.js";
+import { newRecordId, newSpanId } from "./ids.js";
+import { activeSpan } from "./otel.js";
+import { PARENT_BAGGAGE, parseBaggage, parseTraceParent } from "./trace.js";
+
+/** What `audit.run` says of the work. Everything left out is taken from the context around, if there is one. */
+export interface RunOptions {
+  /** Who does it: a value, or a function that is called whenever a record is made. `null` says nobody is known. */
+  readonly actor?: ActorLike | (() => ActorLike);
+  /** Why, for people: `nightly`, a ticket's number. Stands in `extra.reason`. */
+  readonly reason?: string;
+  /** Whose data it is. Stands in `extra.tenant`. */
+  readonly tenant?: string | number;
+  /** For whom the actor acts, as in an impersonation. Stands in `extra.on_behalf_of`. */
+  readonly onBehalfOf?: ActorLike;
+  /** The application's own fields for every record of this work, added to those around. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+  /** The id of the request that caused it, as it came with a queue's message. Default: the one around, or a new one. */
+  readonly requestId?: string;
+  /** The record that caused it, as it came with a queue's message. */
+  readonly parentId?: string;
+  /** W3C `traceparent`, `tracestate` and `baggage`, as they came with a queue's message. */
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+  readonly baggage?: string;
+}
+
+/**
+ * Runs `work`, and everything that it starts, as a unit of work: all its records bear one `request_id`,
+ * the given actor, and what else `options` says.
+ *
+ * @returns what `work` returns; what it throws is thrown
+ * @example
+ * await runAs({ actor: { id: "cron" }, reason: "nightly" }, () => expireSessions());
+ */
+export function runAs<T>(options: RunOptions, work: () => T): T {
+  return runInContext(deriveContext(options, currentContext()), work);
+}
+
+/** Runs `work`, and everything that it starts, without making records. */
+export function runIgnored<T>(work: () => T): T {
+  const outer = currentContext() ?? deriveContext({}, undefined);
+  return runInContext(new DerivedContext(outer, { muted: true }), work);
+}
+
+/**
+ * Ties `work` to the context of now, for callbacks that a library calls from elsewhere: pools, queues, old drivers.
+ *
+ * @returns a function that does the same in that context, whoever calls it; `work` itself outside of any context
+ */
+export function bindToContext<Work extends (...args: any[]) => unknown>(work: Work): Work {
+  const context = currentContext();
+  if (context === undefined) return work;
+  const bound = function (this: unknown, ...args: unknown[]): unknown {
+    return callInContext(context, work, this, args);
+  };
+  return Object.defineProperty(bound, "length", { value: work.length }) as unknown as Work;
+}
+
+/** Ties all listeners of `emitter`, present and later ones, to the context of now. */
+export function bindEmitterToContext<Emitter extends EventEmitter>(emitter: Emitter): Emitter {
+  emitter.emit = bindToContext(emitter.emit);
+  return emitter;
+}
+
+/** The context for `options` inside `outer`. */
+export function deriveContext(options: RunOptions, outer: AuditContext | undefined): AuditContext {
+  const baggage = parseBaggage(options.baggage);
+  const parentId = options.parentId ?? baggage.get(PARENT_BAGGAGE) ?? null;
+  return new DerivedContext(outer ?? unrelated(), {
+    ...traceOf(options, outer),
+    ...(options.requestId !== undefined && { requestId: options.requestId }),
+    // What happens inside is caused by the message's record; the work has no record of its own.
+    ...(parentId !== null && { recordId: parentId, parentId }),
+    ...(options.actor !== undefined && { actor: actorOf(options.actor) }),
+    extra: { ...statedFields(options), ...options.extra },
+  });
+}
+
+/** `outer`, but for what is said anew. What may still change in `outer` (its actor, its fields) is read when asked. */
+class DerivedContext implements AuditContext {
+  readonly #outer: AuditContext;
+  readonly #own: Partial<AuditContext>;
+
+  constructor(outer: AuditContext, own: Partial<AuditContext>) {
+    this.#outer = outer;
+    this.#own = own;
+  }
+
+  get requestId(): string {
+    return this.#own.requestId ?? this.#outer.requestId;
+  }
+  get recordId(): string | null {
+    return this.#own.recordId ?? this.#outer.recordId;
+  }
+  get parentId(): string | null {
+    return this.#own.parentId ?? this.#outer.parentId;
+  }
+  get traceId(): string | null {
+    return this.#own.traceId ?? this.#outer.traceId;
+  }
+  get spanId(): string | null {
+    return this.#own.spanId ?? this.#outer.spanId;
+  }
+  get muted(): boolean {
+    return this.#own.muted ?? this.#outer.muted;
+  }
+  get extra(): Readonly<Record<string, unknown>> {
+    return { ...this.#outer.extra, ...this.#own.extra };
+  }
+  get trace(): TraceState | null {
+    return this.#own.trace ?? this.#outer.trace ?? null;
+  }
+  get request(): AuditContext["request"] {
+    return this.#outer.request;
+  }
+  readonly actor = (): Actor | null => (this.#own.actor ? this.#own.actor() : this.#outer.actor());
+}
+
+function unrelated(): AuditContext {
+  return {
+    requestId: newRecordId(),
+    recordId: null,
+    parentId: null,
+    actor: () => null,
+    traceId: null,
+    spanId: null,
+    muted: false,
+    extra: {},
+  };
+}
+
+/** The fields of a context that say which trace its work belongs to. */
+export type TraceFields = Pick<AuditContext, "traceId" | "spanId" | "trace">;
+
+/**
+ * The trace that work belongs to: the active OpenTelemetry span, else the trace that came in, as a span of its
+ * own; `undefined` when there is neither.
+ */
+export function traceFrom(incoming: {
+  traceparent?: string | undefined;
+  tracestate?: string | undefined;
+  baggage?: string | undefined;
+}): TraceFields | undefined {
+  const { tracestate = null, baggage = null } = incoming;
+  const span = activeSpan();
+  if (span) {
+    return { traceId: span.traceId, spanId: span.spanId, trace: { flags: span.flags, tracestate, baggage } };
+  }
+  const parent = parseTraceParent(incoming.traceparent);
+  if (parent) {
+    // A tracestate without a valid traceparent must be ignored; baggage stands on its own.
+    const trace = { flags: parent.flags, tracestate, baggage };
+    return { traceId: parent.traceId, spanId: newSpanId(), trace };
+  }
+  if (baggage === null) return undefined;
+  return { traceId: null, spanId: null, trace: { flags: "00", tracestate: null, baggage } };
+}
+
+function traceOf(options: RunOptions, outer: AuditContext | undefined): Partial<TraceFields> | undefined {
+  const said = options.traceparent !== undefined || options.baggage !== undefined;
+  return said || outer === undefined ? traceFrom(options) : undefined;
+}
+
+function actorOf(actor: ActorLike | (() => ActorLike)): () => Actor | null {
+  if (typeof actor === "function") return () => readActor(actor as () => ActorLike);
+  const fixed = readActor(() => actor);
+  return () => fixed;
+}
+
+/** How `tenant`, `reason` and `onBehalfOf` stand in a record's `extra`. */
+export function statedFields(stated: {
+  tenant?: unknown;
+  reason?: unknown;
+  onBehalfOf?: unknown;
+}): Record<string, unknown> {
+  return {
+    ...(stated.tenant != null && { tenant: stated.tenant }),
+    ...(stated.reason != null && { reason: stated.reason }),
+    ...(stated.onBehalfOf != null && { on_behalf_of: stated.onBehalfOf }),
+  };
+}
