@@ -345,8 +345,8 @@ export function behaviours(framework: Framework): void {
         body: '{"name":"c"}',
       });
       const [event] = await wait(1);
-      assert.deepEqual(event?.requestHeaders, []);
-      assert.deepEqual(event?.responseHeaders, {});
+      assert.deepEqual(event?.requestHeaders, ["content-type", "application/json"]);
+      assert.deepEqual(Object.keys(event?.responseHeaders ?? {}), ["content-type"]);
       assert.equal(event?.requestBody, null);
       assert.deepEqual(JSON.parse(textOf(event?.responseBody ?? null) ?? ""), { created: { name: "c" } });
     });

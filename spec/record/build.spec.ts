@@ -184,7 +184,7 @@ describe("a record of a request", () => {
 
   it("is whole outside of any context, and when the actor cannot be told", () => {
     const outside = written(buildRecord(requestEvent({ context: undefined }), STAMP));
-    assert.deepEqual([outside.user, outside.record_id, outside.request_id], [null, STAMP.recordId, null]);
+    assert.deepEqual([outside.user, outside.record_id, outside.request_id], [null, REQUEST_RECORD, null]);
     const context = { ...CONTEXT, actor: failingActor };
     assert.equal(written(buildRecord(requestEvent({ context }), STAMP)).user, null);
   });

@@ -60,6 +60,7 @@ export function requestEvent(fields: Partial<RequestEvent> = {}): RequestEvent {
   return {
     kind: "request",
     context: CONTEXT,
+    recordId: CONTEXT.recordId ?? "",
     at: AT,
     method: "POST",
     url: "/patients/p-1?ward=4&ward=5",

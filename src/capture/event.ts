@@ -83,7 +83,7 @@ export interface RequestEvent extends EventBase {
   readonly url: string;
   readonly protocol: "http" | "https";
   readonly clientIp: string | null;
-  /** Name, value, name, value … as received; empty when headers are not captured. */
+  /** Name, value, name, value … as received; only those that say what the body is when headers are not captured. */
   readonly requestHeaders: readonly string[];
   /** `null` when bodies are not captured. */
   readonly requestBody: CapturedBody | null;

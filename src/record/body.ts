@@ -8,7 +8,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import type { CapturedBody } from "../capture/event.js";
 import { formFields } from "./http.js";
 import { binary, clipped, type ClippedKind } from "./markers.js";
-import { multipartFields } from "./multipart.js";
+import { multipartFields, partFields } from "./multipart.js";
 
 /** Compressed bodies up to this many bytes are looked into; decompressing more would hold up the application. */
 const MAX_COMPRESSED = 64 * 1024;
@@ -31,6 +31,7 @@ const DECODERS: Readonly<Record<string, (bytes: Buffer, options: { maxOutputLeng
  */
 export function bodyOf(body: CapturedBody | null, contentType: string, contentEncoding: string): unknown {
   if (body === null || body.bytes === 0) return null;
+  if (body.parts) return partFields(body.parts);
   if (body.truncated) return clipped(kindOf(contentType), body.bytes);
   const bytes = joined(body.chunks);
   const encoding = contentEncoding.trim().toLowerCase();

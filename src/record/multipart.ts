@@ -7,7 +7,9 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import type { CapturedPart } from "../capture/event.js";
 import { addField } from "./http.js";
+import { clipped } from "./markers.js";
 
 const MAX_PARTS = 200;
 
@@ -27,6 +29,17 @@ export function multipartFields(body: Buffer, contentType: string): Record<strin
     // Between two delimiters: CRLF, the part, CRLF.
     addPart(fields, body.subarray(start + 2, end - 2));
     start = end;
+  }
+  return fields;
+}
+
+/** Parts that were read as they passed, whatever their size, in the same form. */
+export function partFields(parts: readonly CapturedPart[]): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const { name, filename, contentType, bytes, sha256, value, truncated } of parts) {
+    const file = { filename, content_type: contentType, bytes, sha256 };
+    if (filename !== null) addField(fields, name, truncated ? { ...file, truncated } : file);
+    else addField(fields, name, truncated ? clipped("text", bytes) : value);
   }
   return fields;
 }

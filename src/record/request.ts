@@ -11,7 +11,7 @@ import { headersFromList, headersFromObject, headerText, splitUrl } from "./http
 import { seconds } from "./timestamp.js";
 import type { InternalRequestRecord } from "./types.js";
 
-/** The record's own id is the one that all it caused names as its parent, so it comes from the context. */
+/** The record's own id is the one that all it caused names as its parent, so it comes with the event. */
 export function buildRequest(event: RequestEvent, stamp: Stamp): InternalRequestRecord {
   const { base, query } = splitUrl(event.url);
   const requestHeaders = headersFromList(event.requestHeaders);
@@ -22,7 +22,7 @@ export function buildRequest(event: RequestEvent, stamp: Stamp): InternalRequest
       name: "audit.request",
       message: "Audit Internal Request",
       serviceName: stamp.serviceName,
-      recordId: event.context?.recordId ?? stamp.recordId,
+      recordId: event.recordId,
       parentId: event.context?.parentId ?? null,
       outcome: event.outcome,
       extra: event.action === null ? event.extra : { action: event.action, ...event.extra },

@@ -166,10 +166,10 @@ export class RequestRecorder implements RequestPart {
       url: this.#url,
       protocol: this.#protocol(),
       clientIp: this.#clientIp(),
-      requestHeaders: headers ? this.#message.rawHeaders : [],
+      requestHeaders: headers ? this.#message.rawHeaders : bodyHeaders(this.#message.headers).flat(),
       requestBody: (bodies && this.#requestBody?.taken(this.#arrivedWhole())) || null,
       status: answered ? this.#response.statusCode : null,
-      responseHeaders: headers && answered ? sentHeaders(this.#response) : {},
+      responseHeaders: this.#answeredHeaders(answered, headers),
       responseBody: (bodies && answered && this.#takenAnswer(method)) || null,
       outcome,
       error: this.#error ?? this.#response.errored ?? null,
@@ -188,6 +188,12 @@ export class RequestRecorder implements RequestPart {
       // A line that says what was done would be untrue of a request that failed.
       ...(this.#activity !== null && outcome === "success" && { activity: this.#activity }),
     };
+  }
+
+  #answeredHeaders(answered: boolean, all: boolean): Record<string, unknown> {
+    if (!answered) return {};
+    const headers = sentHeaders(this.#response);
+    return all ? headers : Object.fromEntries(bodyHeaders(headers));
   }
 
   #arrivedWhole(): boolean {
@@ -232,6 +238,15 @@ function requestTee(message: IncomingMessage, limit: number): BodyTee {
   if (boundary !== null) tee.multipart = new MultipartReader(boundary, limit);
   return tee;
 }
+
+/** Without these two a body cannot be read; they are kept where headers are not. */
+function bodyHeaders(headers: Readonly<Record<string, unknown>>): [string, string][] {
+  return Object.entries(headers).filter(
+    (header): header is [string, string] => bodyHeaderNames.has(header[0]) && typeof header[1] === "string",
+  );
+}
+
+const bodyHeaderNames = new Set(["content-type", "content-encoding"]);
 
 /** What `facts` says; a field that is `undefined` or `null` says nothing. */
 function stated(facts: RequestFacts): RequestFacts {
