@@ -1,0 +1,68 @@
+/**
+ * Fastify 5: a plugin. The module is also the entry `activity-audit/fastify`.
+ *
+ * @module
+ */
+import type { FastifyPluginCallback, FastifyRequest } from "fastify";
+import type { RequestPart } from "../context/context.js";
+import type { Edge } from "../capture/http/recorder.js";
+import { runningRequests, type Requests } from "../capture/http/running.js";
+import { captureServer } from "../capture/http/server.js";
+import { recorderOf } from "../capture/http/tee.js";
+
+/** The plugin for the capture that `requests` gives; it does nothing while that is `undefined`. */
+export function fastifyAdapter(requests: Requests): FastifyPluginCallback {
+  const plugin: FastifyPluginCallback = (fastify, _options, ready) => {
+    const watchServer = (): void => {
+      const capture = requests();
+      // Sees also what comes to no hook: upgrades, and URLs that cannot be read.
+      capture?.once(fastify.server, () => captureServer(fastify.server, capture));
+    };
+    fastify.addHook("onListen", (done) => {
+      watchServer();
+      done();
+    });
+    fastify.addHook("onRequest", (request, reply, done) => {
+      watchServer();
+      const capture = requests();
+      if (capture === undefined) return done();
+      capture.run(capture.begin(request.raw as never, reply.raw as never, edgeOf(request)), done);
+    });
+    fastify.addHook("onError", (request, _reply, error, done) => {
+      recorderOf(request.raw as never)?.failed(error);
+      done();
+    });
+    ready();
+  };
+  // For the whole application, not only for the plugin's own scope: what `fastify-plugin` does.
+  return Object.assign(plugin, {
+    [Symbol.for("skip-override")]: true,
+    [Symbol.for("fastify.display-name")]: "activity-audit",
+    [Symbol.for("plugin-meta")]: { name: "activity-audit", fastify: "5.x" },
+  });
+}
+
+/**
+ * Records every request of a Fastify application. Register it before all others: what a hook before it answers is
+ * recorded without its route.
+ *
+ * @example
+ * import { auditPlugin } from "activity-audit/fastify";
+ * fastify.register(auditPlugin);
+ */
+export const auditPlugin: FastifyPluginCallback = fastifyAdapter(runningRequests);
+
+function edgeOf(request: FastifyRequest): Edge {
+  return {
+    source: request,
+    clientIp: request.ip,
+    protocol: request.protocol,
+    describe: (part) => describeRoute(request, part),
+  };
+}
+
+function describeRoute(request: FastifyRequest, part: RequestPart): void {
+  if (request.is404) return;
+  const { url } = request.routeOptions;
+  part.enrich({ route: url ?? null });
+}
