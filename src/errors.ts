@@ -20,6 +20,12 @@ const messages = {
     `audit.start() was called while audit is running. Call it once, or \`await audit.stop()\` before the second call.`,
   AUDIT_TARGET_UNKNOWN: (found: string) =>
     `audit.attach() does not know what ${found} is. It takes a TypeORM DataSource, an axios instance, or an ssh2-sftp-client.`,
+  // rows
+  AUDIT_DATABASE_UNSUPPORTED: (type: string, supported: string) =>
+    `Rows of a TypeORM DataSource of type "${type}" cannot be captured exactly; that works with ${supported}. ` +
+    `Say \`audit.attach(dataSource, { rows: "portable" })\` to record what goes through TypeORM's query builders, or leave this DataSource out.`,
+  AUDIT_FIELD_UNKNOWN: (model: string, option: string, field: string, known: string) =>
+    `@AuditEntity on ${model} names the field "${field}" in \`${option}\`, and ${model} has no such column. Its fields are: ${known}.`,
 } as const;
 
 type Messages = typeof messages;

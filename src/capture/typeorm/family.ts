@@ -24,8 +24,8 @@ export interface TableName {
  */
 export type ColumnImage = Readonly<Record<string, unknown>>;
 
-/** One change of one row, in one transaction; or a statement whose rows could not be told apart. */
-export type RowChange =
+/** One change of one row, in one transaction. */
+export type OneRowChange =
   | {
       readonly op: "insert";
       readonly table: TableName;
@@ -46,8 +46,10 @@ export type RowChange =
       readonly before: ColumnImage;
       readonly after: null;
       readonly context: AuditContext | undefined;
-    }
-  | ManyRowsChange;
+    };
+
+/** One change of one row; or a statement whose rows could not be told apart, or were too many. */
+export type RowChange = OneRowChange | ManyRowsChange;
 
 /** One entry for many rows: a TRUNCATE, a statement that could not be taken apart, or rows past the limit. */
 export interface ManyRowsChange {
@@ -57,9 +59,18 @@ export interface ManyRowsChange {
   readonly after: null;
   /** `null` if the database did not say. */
   readonly rowCount: number | null;
-  /** The statement without its values, for `op: "statement"`. */
+  /** The statement without its values, for `op: "statement"`; `withoutValues` makes it. */
   readonly statement: string | null;
+  /** What was done, where that is known: for rows past the limit of one statement. */
+  readonly verb?: "insert" | "update" | "delete";
+  /** The first of the rows, for their ids. */
+  readonly first?: readonly ColumnImage[];
   readonly context: AuditContext | undefined;
+}
+
+/** Whether the change is one entry for many rows. */
+export function isManyRows(change: RowChange): change is ManyRowsChange {
+  return change.op === "truncate" || change.op === "statement";
 }
 
 /** A read of rows by one query. */

@@ -1,0 +1,51 @@
+/**
+ * Values that lose nothing on their way into JSON.
+ *
+ * @module
+ */
+
+/* A number of 16 digits or more may be beyond what a double holds; shorter ones never are. */
+const longNumber = /\d{16}|\d\.\d{15}|\d[eE][+-]?\d{3}/;
+const token = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/** Parses JSON. A number that a double would change is given as text, with all its digits. */
+export function parseExact(text: string): unknown {
+  if (!longNumber.test(text)) return JSON.parse(text);
+  return JSON.parse(text.replace(token, (match) => (match[0] === '"' ? match : exactNumber(match))));
+}
+
+function exactNumber(digits: string): string {
+  return isExact(digits) ? digits : `"${digits}"`;
+}
+
+/** Whether a double gives back these digits. */
+function isExact(digits: string): boolean {
+  const value = Number(digits);
+  if (Number.isInteger(value)) return Number.isSafeInteger(value);
+  return Number.isFinite(value) && JSON.stringify(value) === digits;
+}
+
+/** An integer given as digits: a number where a double holds it, else the text. */
+export function exactInteger(digits: string): number | string {
+  const value = Number(digits);
+  return Number.isSafeInteger(value) ? value : digits;
+}
+
+const moment =
+  /^(?<date>\d{4,}-\d\d-\d\d)[ T](?<time>\d\d:\d\d(?::\d\d)?)(?<fraction>\.\d+)?(?<zone>Z|[+-]\d\d(?::?\d\d)?)?$/;
+
+/**
+ * A moment as ISO 8601, with all the digits of its fraction. With a zone it is given in UTC; without one it
+ * stays without, unless `zoneless` says that the database means UTC. What is no moment comes back as it is.
+ */
+export function isoMoment(text: string, zoneless: "utc" | "keep" = "keep"): string {
+  const parts = moment.exec(text)?.groups;
+  if (!parts) return text;
+  const { date, time, fraction = "", zone } = parts;
+  const clock = time!.length === 5 ? `${time}:00` : time!;
+  if (zone === undefined) return `${date}T${clock}${fraction}${zoneless === "utc" ? "Z" : ""}`;
+  if (/^(?:Z|[+-]00(?::?00)?)$/.test(zone)) return `${date}T${clock}${fraction}Z`;
+  const digits = zone.slice(1).replace(":", "").padEnd(4, "0");
+  const at = Date.parse(`${date}T${clock}${zone[0]}${digits.slice(0, 2)}:${digits.slice(2)}`);
+  return Number.isNaN(at) ? text : `${new Date(at).toISOString().slice(0, -5)}${fraction}Z`;
+}

@@ -1,0 +1,184 @@
+/**
+ * The tables of a DataSource, by the names that the database uses.
+ *
+ * @module
+ */
+import type { DataSource, EntityMetadata as OrmMetadata } from "typeorm";
+import { describeModel, plainModel, type Decorations, type Model } from "./entity.js";
+import type { ColumnImage, TableName, TableScope } from "./family.js";
+
+/** One side of a many-to-many relation, as its join table holds it. */
+export interface Link {
+  readonly owner: Model;
+  readonly ownerTable: string;
+  /** The owning entity's property. */
+  readonly property: string;
+  /** Column of the join table → column of the entity that it points to. */
+  readonly ownerColumns: readonly Reference[];
+  readonly targetColumns: readonly Reference[];
+  readonly target: Model;
+}
+
+interface Reference {
+  readonly column: string;
+  readonly referenced: string;
+}
+
+/** What one table is to the application. */
+export interface TableDescription {
+  readonly name: string;
+  readonly models: readonly Model[];
+  /** Set for the join table of a many-to-many relation. */
+  readonly link: Link | null;
+  readonly audited: boolean;
+}
+
+/** All tables that the entities of a DataSource stand for. */
+export class Tables implements TableScope {
+  readonly #all: boolean;
+  readonly #byName = new Map<string, TableDescription>();
+  readonly #plain = new Map<string, TableDescription>();
+
+  constructor(dataSource: DataSource, decorations: Decorations, which: "decorated" | "all") {
+    this.#all = which === "all";
+    const sqlite = isSqlite(dataSource);
+    const describe = (metadata: OrmMetadata): Model =>
+      describeModel(metadata, decorations, sqlite ? "utc" : "keep");
+    for (const [path, metadatas] of groupByTable(dataSource)) {
+      this.#add(path, describeTable(metadatas, describe), dataSource);
+    }
+  }
+
+  /** Whether changes of this table are recorded. */
+  includes(table: TableName): boolean {
+    return this.#all || (this.#find(table)?.audited ?? false);
+  }
+
+  /** Whether any table is: if none is, there is nothing to start. */
+  get empty(): boolean {
+    return !this.#all && ![...this.#byName.values()].some((table) => table.audited);
+  }
+
+  /** What the table is; one that no entity stands for is described by its own names. */
+  describe(table: TableName): TableDescription {
+    const known = this.#find(table);
+    if (known) return known;
+    const key = keyOf(table.schema, table.name);
+    const name = table.schema === null ? table.name : `${table.schema}.${table.name}`;
+    const plain = this.#plain.get(key) ?? {
+      name,
+      models: [plainModel(name)],
+      link: null,
+      audited: this.#all,
+    };
+    this.#plain.set(key, plain);
+    return plain;
+  }
+
+  /** The classes of the entities that are recorded. */
+  *targets(): Generator<Function> {
+    for (const table of this.#byName.values()) {
+      for (const { target } of table.models) if (target && table.audited) yield target;
+    }
+  }
+
+  #find(table: TableName): TableDescription | undefined {
+    return this.#byName.get(keyOf(table.schema, table.name));
+  }
+
+  #add(path: string, table: TableDescription, dataSource: DataSource): void {
+    const schema = path === table.name ? null : path.slice(0, -table.name.length - 1);
+    this.#byName.set(keyOf(schema, table.name), table);
+    // Families say `null` for the default schema, whether or not the entity spells it out.
+    if (schema !== null && defaultSchemas(dataSource).has(schema)) {
+      this.#byName.set(keyOf(null, table.name), table);
+    }
+  }
+}
+
+/** Which of the table's models the row belongs to. */
+export function modelOf(table: TableDescription, row: ColumnImage): Model {
+  const { models } = table;
+  if (models.length === 1) return models[0]!;
+  const found = models.find(
+    ({ discriminator }) =>
+      discriminator !== null && String(row[discriminator.column]) === discriminator.value,
+  );
+  return found ?? models[0]!;
+}
+
+function groupByTable(dataSource: DataSource): Map<string, OrmMetadata[]> {
+  const groups = new Map<string, OrmMetadata[]>();
+  for (const metadata of dataSource.entityMetadatas) {
+    if (metadata.tableType === "view") continue;
+    const group = groups.get(metadata.tablePath);
+    if (group) group.push(metadata);
+    else groups.set(metadata.tablePath, [metadata]);
+  }
+  return groups;
+}
+
+function describeTable(
+  metadatas: OrmMetadata[],
+  describe: (metadata: OrmMetadata) => Model,
+): TableDescription {
+  // The root of an inheritance first: it knows the columns of all, so a row of no known class is written whole.
+  const ordered = metadatas.toSorted((a, b) => b.columns.length - a.columns.length);
+  const models = ordered.map(describe);
+  const [metadata] = ordered;
+  const isAudited = (of: OrmMetadata): boolean => describe(of).options !== undefined;
+  const parent = metadata!.parentClosureEntityMetadata as OrmMetadata | undefined;
+  const link = metadata!.isJunction ? linkOf(metadata!, describe) : null;
+  return {
+    name: metadata!.tableName,
+    models,
+    link,
+    audited:
+      models.some((model) => model.options !== undefined) ||
+      (parent !== undefined && isAudited(parent)) ||
+      (link !== null && (link.owner.options !== undefined || link.target.options !== undefined)),
+  };
+}
+
+function linkOf(junction: OrmMetadata, describe: (metadata: OrmMetadata) => Model): Link | null {
+  const [ownerColumn] = junction.ownerColumns;
+  const [targetColumn] = junction.inverseColumns;
+  const owner = ownerColumn?.referencedColumn?.entityMetadata;
+  const target = targetColumn?.referencedColumn?.entityMetadata;
+  const relation = owner?.ownRelations.find((one) => one.junctionEntityMetadata === junction);
+  if (!owner || !target || !relation) return null;
+  return {
+    owner: describe(owner),
+    ownerTable: owner.tableName,
+    property: relation.propertyPath,
+    ownerColumns: referencesOf(junction.ownerColumns),
+    targetColumns: referencesOf(junction.inverseColumns),
+    target: describe(target),
+  };
+}
+
+function referencesOf(columns: OrmMetadata["columns"]): Reference[] {
+  return columns.map((column) => ({
+    column: column.databaseName,
+    referenced: column.referencedColumn!.databaseName,
+  }));
+}
+
+function isSqlite(dataSource: DataSource): boolean {
+  return /^(?:sqljs|better-sqlite3|sqlite|expo|capacitor|cordova|react-native|nativescript)$/.test(
+    dataSource.options.type,
+  );
+}
+
+function defaultSchemas(dataSource: DataSource): Set<unknown> {
+  const { schema, database } = dataSource.driver as { schema?: string; database?: string };
+  const { options } = dataSource;
+  const optional = options as { schema?: string; database?: unknown };
+  return new Set([
+    schema ?? optional.schema,
+    database ?? optional.database,
+    optional.schema ? undefined : "public",
+  ]);
+}
+
+const keyOf = (schema: string | null, name: string): string => JSON.stringify([schema, name]);
