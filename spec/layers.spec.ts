@@ -49,6 +49,7 @@ const OUTSIDE: Record<string, RegExp> = {
 /** Entries of their own, which only users of that framework import. */
 const ENTRIES: Record<string, RegExp> = {
   "adapters/nest.ts": /^(?:@nestjs\/core|rxjs)$/u,
+  "adapters/routing-controllers.ts": /^routing-controllers$/u,
 };
 
 interface Import {

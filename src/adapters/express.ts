@@ -5,7 +5,6 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Application, NextFunction, Request, RequestHandler, Response } from "express";
-import type { RequestPart } from "../context/context.js";
 import type { Edge } from "../capture/http/recorder.js";
 import type { RequestCapture } from "../capture/http/requests.js";
 import type { Requests } from "../capture/http/running.js";
@@ -13,20 +12,23 @@ import { captureUpgrades, type Emitter } from "../capture/http/server.js";
 import { guarded } from "../health.js";
 import { watchErrors } from "./express-errors.js";
 import { routePattern } from "./express-route.js";
+import { routeOnly, type DescribeRoute } from "./handler.js";
 
 /**
  * The middleware that records every request of an Express application, and gives it its context.
  *
  * Put it before all others: what a middleware before it answers is not seen. While audit is not started, it only
  * calls the next.
+ *
+ * @param describe - for frameworks that stand on Express: told of the matched route when the request has ended
  */
-export function expressAdapter(requests: Requests): RequestHandler {
+export function expressAdapter(requests: Requests, describe: DescribeRoute = routeOnly): RequestHandler {
   return function auditRequests(request: Request, response: Response, next: NextFunction): void {
     const capture = requests();
     if (capture === undefined) return next();
     const recorder = guarded("capture.express", () => {
       watchApplication(request, capture);
-      return capture.begin(request as IncomingMessage, response as ServerResponse, edgeOf(request));
+      return capture.begin(request as IncomingMessage, response as ServerResponse, edgeOf(request, describe));
     });
     capture.run(recorder ?? null, next);
   };
@@ -38,17 +40,16 @@ function watchApplication(request: Request, capture: RequestCapture): void {
   watchErrors(request.app as Application, capture);
 }
 
-function edgeOf(request: Request): Edge {
+function edgeOf(request: Request, describe: DescribeRoute): Edge {
   // The getters read the application's `trust proxy`; without these headers they say what the socket says.
   const proxied = "x-forwarded-for" in request.headers || "x-forwarded-proto" in request.headers;
   return {
     source: request,
     clientIp: proxied ? request.ip : undefined,
     protocol: proxied ? request.protocol : undefined,
-    describe: (part) => describeRoute(request, part),
+    describe: (part) => {
+      const route = routePattern(request);
+      if (route !== null) describe(request.method, route, part);
+    },
   };
-}
-
-function describeRoute(request: Request, part: RequestPart): void {
-  part.enrich({ route: routePattern(request) });
 }

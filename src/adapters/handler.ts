@@ -14,3 +14,8 @@ export function handlerName(target: Function, method: PropertyKey): string {
 export function describeMethod(target: Function, method: PropertyKey, part: RequestPart): void {
   part.enrich({ handler: handlerName(target, method) });
 }
+
+/** What a framework that stands on another makes of the route that was matched. */
+export type DescribeRoute = (method: string, route: string, part: RequestPart) => void;
+
+export const routeOnly: DescribeRoute = (_method, route, part) => part.enrich({ route });

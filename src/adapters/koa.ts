@@ -7,15 +7,20 @@ import type { Context, Middleware, Next } from "koa";
 import type { Edge } from "../capture/http/recorder.js";
 import { runningRequests, type Requests } from "../capture/http/running.js";
 import { captureUpgrades, type Emitter } from "../capture/http/server.js";
+import { routeOnly, type DescribeRoute } from "./handler.js";
 
-/** The middleware for the capture that `requests` gives; it only calls the next while that is `undefined`. */
-export function koaAdapter(requests: Requests): Middleware {
+/**
+ * The middleware for the capture that `requests` gives; it only calls the next while that is `undefined`.
+ *
+ * @param describe - for frameworks that stand on Koa: told of the matched route when the request has ended
+ */
+export function koaAdapter(requests: Requests, describe: DescribeRoute = routeOnly): Middleware {
   return async function auditRequests(context: Context, next: Next): Promise<void> {
     const capture = requests();
     if (capture === undefined) return next();
     const server = (context.req.socket as { server?: Emitter } | null)?.server;
     if (server) captureUpgrades(server, capture);
-    const recorder = capture.begin(context.req, context.res, edgeOf(context));
+    const recorder = capture.begin(context.req, context.res, edgeOf(context, describe));
     try {
       await capture.run(recorder, next);
     } catch (error) {
@@ -43,7 +48,7 @@ interface Extended {
   readonly params?: unknown;
 }
 
-function edgeOf(context: Context): Edge {
+function edgeOf(context: Context, describe: DescribeRoute): Edge {
   const extended = context as Extended;
   return {
     source: context,
@@ -57,7 +62,7 @@ function edgeOf(context: Context): Edge {
     describe: (part) => {
       // oxlint-disable-next-line no-underscore-dangle -- the router's name
       const route = extended._matchedRoute;
-      if (route !== undefined) part.enrich({ route: String(route) });
+      if (route !== undefined) describe(context.method, String(route), part);
     },
   };
 }

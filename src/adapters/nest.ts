@@ -78,6 +78,7 @@ export function nestAdapter<Options>(
     providers: [start, connected(runtime, requests), { provide: service, useFactory: () => new service() }],
     exports: [service],
   });
+  // oxlint-disable-next-line typescript/no-extraneous-class -- Nest's modules are classes
   class AuditModule {
     static forRoot(options?: Options): DynamicModule {
       return moduleOf({
