@@ -34,7 +34,7 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
 
 /** Packages that a user may not have: only ever types, so that importing us loads none of them. */
 const PEERS =
-  /^(?:typeorm|axios|ssh2|ssh2-sftp-client|express|fastify|koa|@nestjs\/|@koa\/|rxjs|routing-controllers|undici|reflect-metadata|@opentelemetry\/)/u;
+  /^(?:typeorm|libpg-query|axios|ssh2|ssh2-sftp-client|express|fastify|koa|@nestjs\/|@koa\/|rxjs|routing-controllers|undici|reflect-metadata|@opentelemetry\/)/u;
 
 /** What a stage may load from outside; a stage that is not named here may load any of `node:`. */
 const OUTSIDE: Record<string, RegExp> = {

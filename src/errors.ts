@@ -26,6 +26,8 @@ const messages = {
     `Say \`audit.attach(dataSource, { rows: "portable" })\` to record what goes through TypeORM's query builders, or leave this DataSource out.`,
   AUDIT_FIELD_UNKNOWN: (model: string, option: string, field: string, known: string) =>
     `@AuditEntity on ${model} names the field "${field}" in \`${option}\`, and ${model} has no such column. Its fields are: ${known}.`,
+  AUDIT_PEER_MISSING: (what: string, packages: string) =>
+    `${what} needs the package ${packages}, which is not installed. Run \`npm install ${packages}\`.`,
 } as const;
 
 type Messages = typeof messages;

@@ -6,8 +6,9 @@
 import type { DataSource } from "typeorm";
 import { AuditError } from "../../errors.js";
 import type { Family } from "./family.js";
+import { postgres } from "./postgres.js";
 
-const families: readonly Family[] = [];
+const families: readonly Family[] = [postgres];
 
 /** @throws {AuditError} `AUDIT_DATABASE_UNSUPPORTED` */
 export function familyOf(dataSource: DataSource): Family {

@@ -1,0 +1,98 @@
+/**
+ * Reads a row's JSON, as `row_to_json` writes it, without losing a digit.
+ *
+ * `JSON.parse` alone would round a bigint above 2^53 and cut the zeros of a numeric. So numbers are put in
+ * quotes first, where the column's type asks for it; a table without such columns is parsed as it is.
+ *
+ * @module
+ */
+import type { ColumnImage } from "../family.js";
+
+/** Column name to the name of its base type: `int8`, `_numeric` for its arrays, `bytea`. */
+export type ColumnTypes = ReadonlyMap<string, string>;
+
+/** Reads the images of one table. */
+export type ImageReader = (json: string) => ColumnImage;
+
+/** Types whose JSON may hold numbers that a double cannot: they are told as text, as PostgreSQL prints them. */
+const exact = /^_?(int8|numeric|money)$/;
+const plain =
+  /^_?(bool|int2|int4|oid|text|varchar|bpchar|name|char|uuid|date|time|timetz|timestamp|timestamptz|interval|inet|cidr|macaddr|macaddr8|citext|tsvector|xml|bit|varbit|enum)$/;
+const float = /^_?float[48]$/;
+const json = /^_?jsonb?$/;
+
+export function imageReader(types: ColumnTypes): ImageReader {
+  const bytes = [...types].filter(([, type]) => /^_?bytea$/.test(type)).map(([column]) => column);
+  const floats = [...types].filter(([, type]) => float.test(type)).map(([column]) => column);
+  const risky = [...types.values()].some(
+    (type) => !plain.test(type) && !float.test(type) && type !== "bytea",
+  );
+  return (text) => {
+    const image = JSON.parse(risky ? quoteNumbers(text, types) : text) as Record<string, unknown>;
+    if (risky) for (const column of floats) image[column] = deeply(image[column], asNumber);
+    for (const column of bytes) image[column] = deeply(image[column], asBytes);
+    return image;
+  };
+}
+
+/* A string, a number, or a bracket; everything else in JSON is a comma, a colon, a word or white space. */
+const token = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}[\]]/g;
+
+function quoteNumbers(text: string, types: ColumnTypes): string {
+  let depth = 0;
+  let type = "";
+  return text.replace(token, (part, offset: number) => {
+    const first = part.charCodeAt(0);
+    if (first === 0x7b || first === 0x5b) depth += 1;
+    else if (first === 0x7d || first === 0x5d) depth -= 1;
+    else if (first === 0x22) {
+      if (depth === 1 && text[offset + part.length] === ":")
+        type = types.get(JSON.parse(part) as string) ?? "";
+    } else if (mustBeText(part, type)) return `"${part}"`;
+    return part;
+  });
+}
+
+function mustBeText(number: string, type: string): boolean {
+  if (exact.test(type)) return true;
+  if (plain.test(type)) return false;
+  return json.test(type) ? !survives(number) : float.test(type) || String(Number(number)) !== number;
+}
+
+/** True if a JSON number is the same number after `JSON.parse`, however it is written. */
+function survives(number: string): boolean {
+  const parsed = Number(number);
+  if (Number.isInteger(parsed) && !/[.eE]/.test(number)) return Number.isSafeInteger(parsed);
+  return digits(String(parsed)) === digits(number);
+}
+
+/** The digits that count, and how far the point stands: `1.10`, `1.1` and `11e-1` give the same. */
+function digits(number: string): string {
+  const [, sign, whole = "", part = "", exponent = "0"] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];
+  const all = `${whole}${part}`;
+  const kept = all.replace(/0+$/, "");
+  const power = Number(exponent) - part.length + (all.length - kept.length);
+  const significant = kept.replace(/^0+/, "");
+  return significant === "" ? "0" : `${sign}${significant}e${power}`;
+}
+
+function deeply(value: unknown, change: (value: unknown) => unknown): unknown {
+  return Array.isArray(value) ? value.map((item) => deeply(item, change)) : change(value);
+}
+
+/** PostgreSQL writes NaN and the infinities as JSON strings: they stay text. */
+function asNumber(value: unknown): unknown {
+  return typeof value === "string" && Number.isFinite(Number(value)) ? Number(value) : value;
+}
+
+function asBytes(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  if (value.startsWith("\\x")) return new Uint8Array(Buffer.from(value.slice(2), "hex"));
+  // `bytea_output = escape`: bytes outside of ASCII as three octal digits, the backslash doubled.
+  const bytes: number[] = [];
+  for (const [, octal, slash, other] of value.matchAll(/\\(\d{3})|\\(\\)|([\s\S])/g)) {
+    bytes.push(octal ? parseInt(octal, 8) : (slash ?? other ?? "").charCodeAt(0));
+  }
+  return Uint8Array.from(bytes);
+}

@@ -1,0 +1,107 @@
+/**
+ * The parts of `pg` that are used here, as they have been since pg 8.5. Some have no types of their own.
+ *
+ * Some of pg's names begin with an underscore. They are read here and nowhere else, and each has a way on
+ * without it.
+ *
+ * @module
+ */
+/* oxlint-disable no-underscore-dangle */
+import type { EventEmitter } from "node:events";
+
+/** Anything that `client.query` sends: pg's own Query, pg-cursor, pg-query-stream, pg-copy-streams. */
+export interface Submittable {
+  submit(connection: PgConnection): unknown;
+  handleRowDescription(message: RowDescription): void;
+  handleDataRow(message: DataRow): void;
+  handlePortalSuspended(connection: PgConnection): void;
+  handleError(error: PgError, connection: PgConnection): void;
+  handleReadyForQuery(connection: PgConnection): void;
+  callback?: unknown;
+  text?: unknown;
+  name?: unknown;
+  values?: unknown;
+  query_timeout?: unknown;
+  /** pg-query-stream keeps its cursor here; the portal's name is the cursor's. */
+  cursor?: { text?: unknown; _portal?: string };
+  _portal?: string;
+}
+
+export interface PgField {
+  readonly name: string;
+}
+
+export interface RowDescription {
+  readonly fields: readonly PgField[];
+}
+
+export interface DataRow {
+  readonly fields: readonly (string | null)[];
+}
+
+export interface PgError extends Error {
+  code?: string;
+  position?: string | undefined;
+  hint?: string | undefined;
+}
+
+export interface PgConnection extends EventEmitter {
+  /** Named statements that the server has parsed, and those that it has been sent. */
+  parsedStatements?: Record<string, string>;
+  submittedNamedStatements?: Record<string, string>;
+  execute(portal: { portal: string; rows: number }, more?: boolean): void;
+  flush(): void;
+}
+
+export type QueryFunction = (config: unknown, values?: unknown, callback?: unknown) => unknown;
+
+export interface QueryConstructor {
+  new (config: unknown, values?: unknown, callback?: unknown): Submittable;
+}
+
+export interface PgClient extends EventEmitter {
+  query: QueryFunction;
+  readonly connection?: PgConnection;
+  readonly pipeline?: boolean;
+  readonly readyForQuery?: boolean;
+  readonly _queryQueue?: readonly unknown[];
+  readonly queryQueue?: readonly unknown[];
+  readonly _txStatus?: string | null;
+  readonly _Promise?: PromiseConstructor;
+}
+
+export interface PgPool extends EventEmitter {
+  readonly _clients?: readonly PgClient[];
+}
+
+/** pg's own Query class, where this client is one of pg's. */
+export function queryClassOf(client: PgClient): QueryConstructor | null {
+  const { Query } = client.constructor as { Query?: QueryConstructor };
+  return typeof Query === "function" && client.connection ? Query : null;
+}
+
+/** How many queries wait in pg's own queue; `undefined` if that cannot be told. */
+export function queueLength(client: PgClient): number | undefined {
+  return (client._queryQueue ?? client.queryQueue)?.length;
+}
+
+/** The state of the transaction that is open now; pg tells it since 8.16. */
+export function transactionStatus(client: PgClient): "I" | "T" | "E" {
+  const { _txStatus: status } = client;
+  return status === "T" || status === "E" ? status : "I";
+}
+
+/** The kind of promise that the application chose for this client. */
+export function promiseOf(client: PgClient): PromiseConstructor {
+  return client._Promise ?? Promise;
+}
+
+/** The portal of a cursor or stream. */
+export function portalOf(query: Submittable): string {
+  return query._portal ?? query.cursor?._portal ?? "";
+}
+
+/** The connections that the pool has now. */
+export function clientsOf(pool: PgPool): readonly PgClient[] {
+  return pool._clients ?? [];
+}

@@ -1,0 +1,293 @@
+/**
+ * Sees every text that the application sends on one connection of the pool, and sends it: mostly at once and
+ * as it is.
+ *
+ * Texts keep their order. A text waits only if the one before it must first ask the database something, or is
+ * carried out in several steps; all that come after wait behind it.
+ *
+ * @module
+ */
+import { currentContext, type AuditContext } from "../../../context/context.js";
+import { fault, guarded } from "../../../health.js";
+import type { FamilyLimits } from "../family.js";
+import { factsQuery, identityQuery, volatileQuery } from "./catalog.js";
+import { ConnectionState, type TransactionStatus } from "./connection.js";
+import { Execution } from "./execution.js";
+import type { Library } from "./library.js";
+import { quotedTable } from "./names.js";
+import {
+  queueLength,
+  transactionStatus,
+  type PgClient,
+  type PgConnection,
+  type PgError,
+  type QueryConstructor,
+  type QueryFunction,
+  type Submittable,
+} from "./pg.js";
+import type { Missing, Plan } from "./plan.js";
+import { surelyReads } from "./read.js";
+import { StatementNames } from "./statement-names.js";
+import { intercept, textOf, toSubmittable } from "./submit.js";
+
+/** A query that was made and not sent yet. */
+interface Call {
+  readonly query: Submittable;
+  readonly text: string;
+  readonly context: AuditContext | undefined;
+}
+
+export class Session {
+  readonly #client: PgClient;
+  readonly #connection: PgConnection;
+  readonly #Query: QueryConstructor;
+  readonly #library: Library;
+  readonly #limits: FamilyLimits;
+  readonly #state: ConnectionState;
+  readonly #names = new StatementNames();
+  readonly #send: QueryFunction;
+  readonly #wrapper: QueryFunction;
+  /** Calls behind one that takes more than a send. `null`: none does. */
+  #waiting: (() => void)[] | null = null;
+  #identity: string | null = null;
+  #inside = false;
+  #attached = true;
+  #leaving = false;
+  readonly #listeners: [event: string, listener: (message: any) => void][] = [];
+
+  constructor(client: PgClient, connection: PgConnection, Query: QueryConstructor, library: Library) {
+    this.#client = client;
+    this.#connection = connection;
+    this.#Query = Query;
+    this.#library = library;
+    this.#limits = library.limits;
+    this.#state = new ConnectionState(library.sink, library.limits, library.prepared, (what) => {
+      if (what === "tables") library.forgetTables();
+      this.#identity = null;
+    });
+    this.#state.status = transactionStatus(client);
+    this.#listen();
+    const own = Object.hasOwn(client, "query");
+    const previous = client.query;
+    this.#send = (...args) => previous.apply(client, args);
+    this.#wrapper = (config, values, callback) => this.#query(config, values, callback);
+    client.query = this.#wrapper;
+    this.#giveBack = () => {
+      // Someone may have wrapped it after us: then ours stays in place, and only passes on.
+      if (client.query !== this.#wrapper) return;
+      if (own) client.query = previous;
+      else delete (client as Partial<PgClient>).query;
+    };
+  }
+
+  readonly #giveBack: () => void;
+
+  /** False if `client.query` was replaced by something that may not call ours. */
+  get inPlace(): boolean {
+    return this.#client.query === this.#wrapper;
+  }
+
+  /** Leaves the connection as it was found: at once, or when the transaction that is open has ended. */
+  detach(): void {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    if (!this.#state.busy) this.#leave();
+  }
+
+  #leave(): void {
+    this.#attached = false;
+    this.#names.forget(this.#connection);
+    for (const [event, listener] of this.#listeners) this.#connection.off(event, listener);
+    this.#giveBack();
+  }
+
+  #listen(): void {
+    // In front of pg's own listeners: when the application hears of an answer, its changes have been told.
+    const listen = <Message>(event: string, take: (message: Message) => void): void => {
+      const listener = (message: Message): void => {
+        guarded("capture.postgres", () => take(message));
+      };
+      this.#connection.prependListener(event, listener);
+      this.#listeners.push([event, listener]);
+    };
+    listen<{ text: string }>("commandComplete", ({ text }) => this.#state.commandComplete(text));
+    listen<unknown>("errorMessage", () => this.#state.errorMessage());
+    listen<{ status?: string }>("readyForQuery", ({ status }) => {
+      this.#state.readyForQuery((status ?? "I") as TransactionStatus);
+      if (this.#leaving && !this.#state.busy) this.#leave();
+    });
+    listen<unknown>("end", () => this.#state.end());
+  }
+
+  #query(config: unknown, values: unknown, callback: unknown): unknown {
+    const given = [config, values, callback].slice(
+      0,
+      callback === undefined ? (values === undefined ? 1 : 2) : 3,
+    );
+    const asGiven = (): unknown => this.#send(...(given as [unknown]));
+    if (this.#inside || config === null || config === undefined) return asGiven();
+    const text = textOf(config, this.#connection);
+    if (!this.#waiting && (text === null || !this.#attached || surelyReads(text))) return asGiven();
+    const made = toSubmittable(this.#client, this.#Query, config, values, callback);
+    if (!made) return asGiven();
+    const call: Call = { query: made.query, text: text ?? "", context: currentContext() };
+    if (this.#waiting) this.#waiting.push(() => this.#start(call));
+    else this.#start(call);
+    return made.result;
+  }
+
+  /** Sends a query at once, if all that is needed for that is known. */
+  #start(call: Call): void {
+    const { text, query } = call;
+    if (!this.#attached || surelyReads(text) || this.#clashes(call)) {
+      this.#pass(query);
+      return;
+    }
+    const plan = guarded("capture.postgres", () => this.#plan(call));
+    if (plan === null) this.#hold(() => this.#startLater(call));
+    else if (plan === undefined) this.#pass(query);
+    else this.#run(call, plan);
+  }
+
+  /** Asks the database, and sends the query then. */
+  async #startLater(call: Call): Promise<void> {
+    let plan: Plan | null | undefined = null;
+    try {
+      await this.#library.ready;
+      plan = await this.#learnPlan(call);
+    } catch (error) {
+      fault("capture.postgres_catalog", error);
+    }
+    plan ??= guarded("capture.postgres", () => this.#library.planAsItIs(call.text, this.#identity));
+    if (plan) this.#run(call, plan);
+    else this.#pass(call.query);
+  }
+
+  async #learnPlan(call: Call): Promise<Plan | null> {
+    // Facts may lead to further tables, by foreign keys; each round asks for all that are known to be missing.
+    for (let round = 0; round < 10; round += 1) {
+      if (this.#state.status === "E" || call.context?.muted) return null;
+      this.#identity ??= await this.#askIdentity();
+      const plan = this.#library.plan(call.text, this.#identity);
+      if (!("tables" in plan)) return plan;
+      await this.#learn(plan, this.#identity);
+    }
+    return null;
+  }
+
+  /** `null`: something must be asked first. */
+  #plan({ text, context }: Call): Plan | null {
+    if (!this.#library.loaded) return null;
+    if (this.#library.isControl(text) || context?.muted)
+      return this.#library.planAsItIs(text, this.#identity);
+    if (this.#identity === null) return null;
+    const plan = this.#library.plan(text, this.#identity);
+    return "tables" in plan ? null : plan;
+  }
+
+  #run(call: Call, plan: Plan): void {
+    const { query, context } = call;
+    const execution = new Execution(plan, context, this.#limits);
+    const own = query instanceof this.#Query;
+    intercept(query, own, execution, this.#state, this.#names, {
+      retry: (error) => own && this.#retry(call, execution, error),
+      finish: (deliver) => deliver(),
+      failed: () => {},
+    });
+    this.#pass(query);
+  }
+
+  /**
+   * Sends the text as it was given, if it is we who may be to blame for an error, and if that can do no harm:
+   * outside of a transaction the failed statement has left nothing behind.
+   */
+  #retry(call: Call, { plan, autocommit }: Execution, error: PgError): boolean {
+    const ours = plan.insertions.length > 0 && /^(42|0A)/.test(error.code ?? "");
+    if (!ours || !autocommit || queueLength(this.#client) !== 0 || this.#waiting) return false;
+    const asItIs = this.#library.planAsItIs(call.text, this.#identity);
+    const { query, context } = call;
+    const execution = new Execution(asItIs, context, this.#limits);
+    intercept(query, true, execution, this.#state, this.#names, {
+      retry: () => false,
+      finish: (deliver) => {
+        // It was we: from now on this text is run as it is.
+        this.#library.giveUp(call.text, this.#identity, error);
+        deliver();
+      },
+      failed: () => {},
+    });
+    this.#pass(query);
+    return true;
+  }
+
+  /** pg refuses a second text under the same name; it shall do so itself. */
+  #clashes({ query, text }: Call): boolean {
+    const { name } = query;
+    if (typeof name !== "string" || name === "" || query.text === undefined) return false;
+    const known =
+      this.#connection.parsedStatements?.[name] ?? this.#connection.submittedNamedStatements?.[name];
+    return known !== undefined && known !== text;
+  }
+
+  /** Hands a query to pg. */
+  #pass(query: Submittable): void {
+    this.#inside = true;
+    try {
+      this.#send(query);
+    } finally {
+      this.#inside = false;
+    }
+  }
+
+  /** Lets `work` finish before any later call starts. */
+  #hold(work: () => Promise<void>): void {
+    const waiting: (() => void)[] = [];
+    this.#waiting = waiting;
+    const release = (): void => {
+      this.#waiting = null;
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        next();
+        // It may hold in its turn: what is left waits behind it, and in front of what came since.
+        const held = this.#waiting as (() => void)[] | null;
+        if (held) {
+          held.unshift(...waiting);
+          return;
+        }
+      }
+    };
+    work().then(release, (error: unknown) => {
+      fault("capture.postgres", error);
+      release();
+    });
+  }
+
+  async #askIdentity(): Promise<string> {
+    const [row] = await this.#ask(identityQuery);
+    const [user, schemas, version] = row ?? [];
+    return this.#library.identity(user ?? "", schemas ?? "", Number(version));
+  }
+
+  async #learn({ tables, calls }: Missing, identity: string): Promise<void> {
+    for (const table of tables) {
+      const [row] = await this.#ask(factsQuery, [quotedTable(table)]);
+      this.#library.learnTable(identity, table, row?.[0] ?? null);
+    }
+    if (calls.length === 0) return;
+    const [row] = await this.#ask(volatileQuery, [calls]);
+    this.#library.learnVolatile(identity, calls, row?.[0] !== "false");
+  }
+
+  /** A question of ours, on the application's connection, ahead of the call that waits for it. */
+  #ask(text: string, values: readonly unknown[] = []): Promise<(string | null)[][]> {
+    return new Promise((resolve, reject) => {
+      const config = { text, values, rowMode: "array", types: { getTypeParser: () => String } };
+      const query = new this.#Query(
+        config,
+        undefined,
+        (error: unknown, result: { rows: (string | null)[][] }) =>
+          error ? reject(error as Error) : resolve(result.rows),
+      );
+      this.#pass(query);
+    });
+  }
+}

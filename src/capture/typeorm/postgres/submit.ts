@@ -1,0 +1,230 @@
+/**
+ * Makes what `client.query` was given into an object that pg sends, and stands between that object and the
+ * server's messages: our text goes out, our columns are taken from what comes back, and errors speak of the
+ * text that the application gave.
+ *
+ * Only this one object is changed, and only until it is answered. Rows, fields, row mode, types, cursors,
+ * streams and callbacks stay pg's business.
+ *
+ * @module
+ */
+import { guarded } from "../../../health.js";
+import type { ConnectionState } from "./connection.js";
+import type { Execution } from "./execution.js";
+import {
+  portalOf,
+  promiseOf,
+  type DataRow,
+  type PgClient,
+  type PgConnection,
+  type PgError,
+  type QueryConstructor,
+  type RowDescription,
+  type Submittable,
+} from "./pg.js";
+import type { Plan } from "./plan.js";
+import { MARK, NEW_ROW, OLD_ROW } from "./rewrite.js";
+import { placeBefore } from "./splice.js";
+import type { StatementNames } from "./statement-names.js";
+
+/** The text that `client.query` is asked to send, or `null` if that cannot be told. */
+export function textOf(config: unknown, connection: PgConnection): string | null {
+  if (typeof config === "string") return config;
+  if (typeof config !== "object" || config === null) return null;
+  const { text, name, cursor } = config as Submittable;
+  const given = text ?? cursor?.text;
+  if (typeof given === "string") return given;
+  // pg runs a named statement again without its text.
+  return typeof name === "string" ? (connection.parsedStatements?.[name] ?? null) : null;
+}
+
+/** What `client.query` sends, and what it returns. `null` where pg itself would throw. */
+export function toSubmittable(
+  client: PgClient,
+  Query: QueryConstructor,
+  config: unknown,
+  values: unknown,
+  callback: unknown,
+): { query: Submittable; result: unknown } | null {
+  if (typeof (config as Submittable).submit === "function") {
+    const query = config as Submittable;
+    if (!query.callback && typeof values === "function") query.callback = values;
+    else if (!query.callback && callback) query.callback = callback;
+    return { query, result: query };
+  }
+  const query = new Query(config, values, callback);
+  const { query_timeout } = config as Submittable;
+  if (query_timeout) query.query_timeout = query_timeout;
+  if (query.callback) return typeof query.callback === "function" ? { query, result: undefined } : null;
+  const promised = promiseOf(client);
+  const result = new promised((resolve, reject) => {
+    query.callback = (error: unknown, answer: unknown) => (error ? reject(error) : resolve(answer));
+  }).catch((error: Error) => {
+    // As pg does: a stack that leads to the application, not to the socket.
+    Error.captureStackTrace(error);
+    throw error;
+  });
+  return { query, result };
+}
+
+/** What happens beside the usual way of one query. */
+export interface Interception {
+  /** An error was answered; true if it is not to be told, because the query will be sent again. */
+  retry(error: PgError): boolean;
+  /** The query is answered. What it does before `deliver` is called delays nothing but this answer. */
+  finish(deliver: () => void): void;
+  /** The query failed; it is told at once. */
+  failed(): void;
+}
+
+type Handler =
+  | "submit"
+  | "handleRowDescription"
+  | "handleDataRow"
+  | "handlePortalSuspended"
+  | "handleError"
+  | "handleReadyForQuery";
+
+/** Stands in for one query until it is answered. */
+export function intercept(
+  query: Submittable,
+  own: boolean,
+  execution: Execution,
+  state: ConnectionState,
+  names: StatementNames,
+  interception: Interception,
+): void {
+  const { plan } = execution;
+  const rewritten = plan.insertions.length > 0;
+  const restoreText = rewritten ? keepText(query) : null;
+  const kept = new Map<Handler, PropertyDescriptor | undefined>();
+  const inner = <Name extends Handler>(name: Name, ...args: Parameters<Submittable[Name]>): unknown =>
+    (methods.get(name) as (...args: unknown[]) => unknown).apply(query, args);
+  const methods = new Map<Handler, unknown>();
+  const replace = <Name extends Handler>(name: Name, method: Submittable[Name]): void => {
+    if (typeof query[name] !== "function") return;
+    kept.set(name, Object.getOwnPropertyDescriptor(query, name));
+    methods.set(name, query[name]);
+    Object.defineProperty(query, name, {
+      value: method,
+      configurable: true,
+      writable: true,
+      enumerable: false,
+    });
+  };
+  const restore = (): void => {
+    for (const [name, descriptor] of kept) {
+      if (descriptor) Object.defineProperty(query, name, descriptor);
+      else delete query[name];
+    }
+    kept.clear();
+    restoreText?.();
+  };
+
+  replace("submit", (connection) => {
+    state.begin(execution);
+    if (rewritten) {
+      setText(query, plan.text);
+      if (own) names.stand(query, connection, plan.given, plan.text);
+    } else if (own) names.plain(query, connection);
+    const error = inner("submit", connection);
+    if (error) {
+      state.abandon(execution);
+      restore();
+      interception.failed();
+    }
+    return error;
+  });
+  replace("handleError", (error, connection) => {
+    if (rewritten) guarded("capture.postgres", () => translate(error, plan));
+    restore();
+    if (interception.retry(error)) return;
+    interception.failed();
+    query.handleError(error, connection);
+  });
+  replace("handleReadyForQuery", (connection) => {
+    restore();
+    interception.finish(() => query.handleReadyForQuery(connection));
+  });
+  if (!rewritten) return;
+
+  let columns: Columns | null = null;
+  replace("handleRowDescription", (message) => {
+    columns = ourColumns(message);
+    const { telling } = execution;
+    if (columns.ours.size === 0) inner("handleRowDescription", message);
+    else if (telling.how === "rows" && telling.returns)
+      inner("handleRowDescription", withoutOurs(message, columns));
+    // A cursor waits for a description, or for the word that there is none. It is given one without columns.
+    else if (!own) inner("handleRowDescription", { ...message, fields: [] });
+  });
+  replace("handleDataRow", (message) => {
+    if (!columns || columns.ours.size === 0) {
+      inner("handleDataRow", message);
+      return;
+    }
+    const { before, after } = columns;
+    execution.sawRow(message.fields[before] ?? null, message.fields[after] ?? null);
+    const { telling } = execution;
+    if (telling.how === "rows" && telling.returns) inner("handleDataRow", withoutOurs(message, columns));
+  });
+  replace("handlePortalSuspended", (connection) => {
+    const { telling } = execution;
+    // All rows of this portal are ours: the cursor must not hear of them, and the rest is fetched for it.
+    const unseen = !own && telling.how === "rows" && !telling.returns;
+    if (!unseen) {
+      inner("handlePortalSuspended", connection);
+      return;
+    }
+    connection.execute({ portal: portalOf(query), rows: 1000 }, true);
+    connection.flush();
+  });
+}
+
+interface Columns {
+  readonly ours: ReadonlySet<number>;
+  readonly before: number;
+  readonly after: number;
+}
+
+function ourColumns({ fields }: RowDescription): Columns {
+  const ours = new Set<number>();
+  let [before, after] = [-1, -1];
+  for (const [index, { name }] of fields.entries()) {
+    if (!name.startsWith(MARK)) continue;
+    ours.add(index);
+    if (name === OLD_ROW) before = index;
+    else if (name === NEW_ROW) after = index;
+  }
+  return { ours, before, after };
+}
+
+function withoutOurs<Message extends RowDescription | DataRow>(message: Message, { ours }: Columns): Message {
+  const fields = (message.fields as readonly unknown[]).filter((_, index) => !ours.has(index));
+  const copy = Object.create(Object.getPrototypeOf(message)) as Message;
+  return Object.assign(copy, message, { fields, fieldCount: fields.length });
+}
+
+function keepText(query: Submittable): () => void {
+  const { text, name, cursor } = query;
+  const cursorText = cursor?.text;
+  return () => {
+    if ("text" in query) query.text = text;
+    if (cursor) cursor.text = cursorText;
+    if ("name" in query) query.name = name;
+  };
+}
+
+function setText(query: Submittable, text: string): void {
+  if (query.cursor && query.text === undefined) query.cursor.text = text;
+  else query.text = text;
+}
+
+/** Makes an error speak of the text that was given. */
+function translate(error: PgError, plan: Plan): void {
+  if (error.position !== undefined) {
+    const place = placeBefore(plan.given, plan.insertions, Number(error.position));
+    error.position = place === undefined ? undefined : String(place);
+  }
+  if (error.hint?.includes(MARK)) error.hint = undefined;
+}
