@@ -7,8 +7,9 @@ import type { DataSource } from "typeorm";
 import { AuditError } from "../../errors.js";
 import type { Family } from "./family.js";
 import { postgres } from "./postgres.js";
+import { sqlite } from "./sqlite.js";
 
-const families: readonly Family[] = [postgres];
+const families: readonly Family[] = [postgres, sqlite];
 
 /** @throws {AuditError} `AUDIT_DATABASE_UNSUPPORTED` */
 export function familyOf(dataSource: DataSource): Family {

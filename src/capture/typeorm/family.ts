@@ -24,29 +24,20 @@ export interface TableName {
  */
 export type ColumnImage = Readonly<Record<string, unknown>>;
 
+interface OneRow {
+  readonly table: TableName;
+  readonly context: AuditContext | undefined;
+  /** The columns of the primary key, if the family knows: they make the id where no entity stands for the table. */
+  readonly primary?: readonly string[];
+}
+
 /** One change of one row, in one transaction. */
-export type OneRowChange =
-  | {
-      readonly op: "insert";
-      readonly table: TableName;
-      readonly before: null;
-      readonly after: ColumnImage;
-      readonly context: AuditContext | undefined;
-    }
-  | {
-      readonly op: "update";
-      readonly table: TableName;
-      readonly before: ColumnImage;
-      readonly after: ColumnImage;
-      readonly context: AuditContext | undefined;
-    }
-  | {
-      readonly op: "delete";
-      readonly table: TableName;
-      readonly before: ColumnImage;
-      readonly after: null;
-      readonly context: AuditContext | undefined;
-    };
+export type OneRowChange = OneRow &
+  (
+    | { readonly op: "insert"; readonly before: null; readonly after: ColumnImage }
+    | { readonly op: "update"; readonly before: ColumnImage; readonly after: ColumnImage }
+    | { readonly op: "delete"; readonly before: ColumnImage; readonly after: null }
+  );
 
 /** One change of one row; or a statement whose rows could not be told apart, or were too many. */
 export type RowChange = OneRowChange | ManyRowsChange;

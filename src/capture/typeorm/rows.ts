@@ -59,7 +59,7 @@ function isInScope(change: RowChange, tables: Tables): boolean {
 }
 
 function eventsOf(change: RowChange, base: RowEventBase, tables: Tables): RowEvent[] {
-  const table = tables.describe(change.table);
+  const table = tables.describe(change.table, isManyRows(change) ? [] : change.primary);
   if (isManyRows(change)) return [manyRows(change, table, base)];
   return [...oneRow(change, table, base), ...links(change, table, base)];
 }

@@ -60,14 +60,14 @@ export class Tables implements TableScope {
   }
 
   /** What the table is; one that no entity stands for is described by its own names. */
-  describe(table: TableName): TableDescription {
+  describe(table: TableName, primary: readonly string[] = []): TableDescription {
     const known = this.#find(table);
     if (known) return known;
-    const key = keyOf(table.schema, table.name);
+    const key = JSON.stringify([table.schema, table.name, primary]);
     const name = table.schema === null ? table.name : `${table.schema}.${table.name}`;
     const plain = this.#plain.get(key) ?? {
       name,
-      models: [plainModel(name)],
+      models: [plainModel(name, primary)],
       link: null,
       audited: this.#all,
     };

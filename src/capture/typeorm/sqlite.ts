@@ -1,0 +1,83 @@
+/**
+ * Rows of SQLite, by TEMP triggers on the application's own connection.
+ *
+ * Sees everything that changes a row through this connection: raw SQL, foreign keys' actions, triggers of the
+ * application's. Adds no statement to the application's, and nothing to the database file.
+ *
+ * @module
+ */
+import type { DataSource } from "typeorm";
+import { guarded } from "../../health.js";
+import type { Undo } from "../capture.js";
+import type { ChangeSink, Family, FamilyLimits, TableScope } from "./family.js";
+import { BetterConnection, type BetterDatabase } from "./sqlite/better-sqlite3.js";
+import type { SqliteConnection } from "./sqlite/connection.js";
+import { SqliteRecorder } from "./sqlite/recorder.js";
+import { Triggers } from "./sqlite/schema.js";
+import { SqljsConnection, type SqljsDatabase } from "./sqlite/sqljs.js";
+
+interface SqliteDriver {
+  databaseConnection: unknown;
+}
+
+export const sqlite: Family = {
+  name: "sqlite",
+  drivers: ["sqljs", "better-sqlite3"],
+  blind: [
+    "Rows that another connection or process changes in the same file.",
+    "Rows of virtual tables (full-text search and the like), and rows that CREATE TABLE … AS SELECT makes.",
+    "Rows of a table that is created or altered in the same text of several statements that fills it.",
+    "Rows that OR REPLACE deletes because of a unique index on an expression.",
+    "The content of a value longer than 16 MiB: its length is recorded.",
+  ],
+
+  start(dataSource: DataSource, sink: ChangeSink, scope: TableScope, limits: FamilyLimits): Undo {
+    const driver = dataSource.driver as unknown as SqliteDriver;
+    const record = (database: unknown): SqliteRecorder => {
+      const connection = connectionOf(dataSource, database);
+      return new SqliteRecorder(connection, new Triggers(connection, scope), sink, limits);
+    };
+    let recorder: SqliteRecorder | undefined = record(driver.databaseConnection);
+    const unwatch = watchProperty(driver, "databaseConnection", (database) => {
+      // Loading another database (`sqljsManager.loadDatabase`) replaces the connection.
+      guarded("capture.sqlite", () => {
+        recorder?.stop();
+        recorder = undefined;
+        recorder = record(database);
+      });
+    });
+    return () => {
+      unwatch();
+      recorder?.stop();
+      recorder = undefined;
+    };
+  },
+};
+
+function connectionOf(dataSource: DataSource, database: unknown): SqliteConnection {
+  return dataSource.options.type === "sqljs"
+    ? new SqljsConnection(database as SqljsDatabase)
+    : new BetterConnection(database as BetterDatabase);
+}
+
+/** Tells of each new value of a plain property, by an accessor that stands in for it. */
+function watchProperty<Name extends string>(
+  target: Record<Name, unknown>,
+  name: Name,
+  changed: (value: unknown) => void,
+): Undo {
+  let value = target[name];
+  Object.defineProperty(target, name, {
+    configurable: true,
+    enumerable: true,
+    get: () => value,
+    set: (next: unknown) => {
+      const differs = next !== value;
+      value = next;
+      if (differs) changed(next);
+    },
+  });
+  return () => {
+    Object.defineProperty(target, name, { value, configurable: true, enumerable: true, writable: true });
+  };
+}

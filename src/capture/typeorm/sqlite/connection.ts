@@ -1,0 +1,24 @@
+/**
+ * A SQLite connection of whichever package: what capture asks of it, and what it tells.
+ *
+ * @module
+ */
+import type { Undo } from "../../capture.js";
+
+/** Hears of each statement of the application. Never throws. */
+export interface StatementListener {
+  before(sql: string): void;
+  after(sql: string, failed: boolean): void;
+  /** TEMP objects may be gone: the database was closed and opened again underneath. */
+  reopened(): void;
+}
+
+export interface SqliteConnection {
+  /** All rows of a query of ours, as arrays. Not seen by the listener. */
+  rows(sql: string, ...values: number[]): unknown[][];
+  /** Runs a statement of ours. Not seen by the listener. */
+  run(sql: string): void;
+  /** `undefined` where the package does not say. */
+  inTransaction(): boolean | undefined;
+  listen(listener: StatementListener): Undo;
+}

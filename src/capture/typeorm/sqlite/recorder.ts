@@ -1,0 +1,281 @@
+/**
+ * Follows one SQLite connection: keeps the triggers in place, remembers in which context which rows were
+ * changed, and tells what was committed.
+ *
+ * The TEMP table is the buffer of the open transaction. SQLite itself takes from it what a rollback, a
+ * savepoint, `OR ROLLBACK`, or a failed statement undoes, so there is nothing to be kept in step.
+ *
+ * @module
+ */
+import { currentContext, type AuditContext } from "../../../context/context.js";
+import { guarded } from "../../../health.js";
+import type { Undo } from "../../capture.js";
+import { FIRST_ROWS } from "../bulk.js";
+import type {
+  ChangeSink,
+  ColumnImage,
+  FamilyLimits,
+  ManyRowsChange,
+  RowChange,
+  TableName,
+} from "../family.js";
+import { withoutValues } from "../statement-text.js";
+import type { SqliteConnection, StatementListener } from "./connection.js";
+import { readImage } from "./literal.js";
+import { Triggers } from "./schema.js";
+import { readStatement, type Statement } from "./statement.js";
+import { CHANGES, createChanges, type CapturedTable } from "./triggers.js";
+
+/** Rows up to `upTo`, and after those of the mark before, are the work of one statement. */
+interface Mark {
+  readonly upTo: number;
+  readonly context: AuditContext | undefined;
+  readonly sql: string;
+}
+
+/** How many told rows may lie in the TEMP table before it is emptied. */
+const SWEEP_AFTER = 500;
+
+const verbs = { i: "insert", u: "update", d: "delete" } as const;
+type Op = keyof typeof verbs;
+
+export class SqliteRecorder implements StatementListener {
+  readonly #connection: SqliteConnection;
+  readonly #triggers: Triggers;
+  readonly #sink: ChangeSink;
+  readonly #limits: FamilyLimits;
+  readonly #unlisten: Undo;
+  #marks: Mark[] = [];
+  /** The last row that was told. */
+  #told = 0;
+  #open: boolean;
+  /** The triggers may not be what they should be. */
+  #dirty = false;
+  /** Tables or triggers were changed in the open transaction, and a rollback would change them back. */
+  #schemaInDoubt = false;
+  /** What we run ourselves is not looked at. */
+  #busy = false;
+
+  constructor(connection: SqliteConnection, triggers: Triggers, sink: ChangeSink, limits: FamilyLimits) {
+    this.#connection = connection;
+    this.#triggers = triggers;
+    this.#sink = sink;
+    this.#limits = limits;
+    triggers.install();
+    this.#open = connection.inTransaction() ?? this.#probe();
+    this.#schemaInDoubt = this.#open;
+    this.#unlisten = connection.listen(this);
+  }
+
+  before(sql: string): void {
+    const statement = readStatement(sql);
+    if (statement.kind === "read" || this.#busy) return;
+    this.#ours(() => this.#prepareFor(statement));
+  }
+
+  after(sql: string, failed: boolean): void {
+    const statement = readStatement(sql);
+    if (statement.recursion) this.#dirty = true;
+    if (statement.kind === "read" || this.#busy) return;
+    this.#ours(() => this.#settle(statement, failed));
+  }
+
+  reopened(): void {
+    this.#ours(() => {
+      const gone =
+        this.#connection.rows(`SELECT 1 FROM temp.sqlite_master WHERE name='${CHANGES}'`).length === 0;
+      if (!gone) return;
+      this.#open = false;
+      this.#forget();
+      this.#triggers.install();
+    });
+  }
+
+  stop(): void {
+    this.#unlisten();
+    this.#ours(() => this.#triggers.remove());
+  }
+
+  #ours(work: () => void): void {
+    this.#busy = true;
+    guarded("capture.sqlite", work);
+    this.#busy = false;
+  }
+
+  #prepareFor(statement: Statement): void {
+    if (statement.replaces && !this.#triggers.seesReplace) {
+      this.#triggers.seeReplace();
+      this.#dirty = true;
+    }
+    if (statement.alters) {
+      // ALTER TABLE reads all triggers anew, and fails where one names a column that it drops.
+      this.#triggers.drop();
+      this.#dirty = true;
+      return;
+    }
+    if (statement.kind === "schema") return;
+    if (!this.#open) this.#sweep();
+    if (this.#dirty) this.#install();
+  }
+
+  #install(): void {
+    this.#dirty = false;
+    this.#schemaInDoubt ||= this.#open;
+    this.#triggers.install();
+  }
+
+  #settle(statement: Statement, failed: boolean): void {
+    const { kind } = statement;
+    this.#mark(statement);
+    this.#open = this.#isOpen(statement, failed);
+    if (kind === "schema" || kind === "many") {
+      this.#dirty = true;
+      this.#schemaInDoubt = this.#open;
+    }
+    if ((failed || kind === "rollback" || kind === "rollbackTo") && this.#schemaInDoubt) this.#dirty = true;
+    if (this.#open) return;
+    this.#schemaInDoubt = false;
+    this.#tell();
+  }
+
+  /** Remembers whose rows the new ones are; forgets the marks of rows that are gone. */
+  #mark({ sql }: Statement): void {
+    const last = this.#connection.rows(`SELECT max(seq) FROM ${CHANGES}`)[0]?.[0] as number | null;
+    const upTo = last ?? 0;
+    while ((this.#marks.at(-1)?.upTo ?? 0) > upTo) this.#marks.pop();
+    const marked = Math.max(this.#marks.at(-1)?.upTo ?? 0, this.#told);
+    if (upTo > marked) this.#marks.push({ upTo, context: currentContext(), sql });
+  }
+
+  #isOpen({ kind }: Statement, failed: boolean): boolean {
+    const said = this.#connection.inTransaction();
+    if (said !== undefined) return said;
+    // A failure may have rolled back the whole transaction, and a RELEASE may have been its end.
+    if (failed || kind === "many" || kind === "release") return this.#probe();
+    if (kind === "begin" || kind === "savepoint") return true;
+    return kind === "commit" || kind === "rollback" ? false : this.#open;
+  }
+
+  /** Whether a transaction is open: then there can be no other in it. */
+  #probe(): boolean {
+    try {
+      this.#connection.run("BEGIN");
+    } catch {
+      return true;
+    }
+    this.#connection.run("COMMIT");
+    return false;
+  }
+
+  /**
+   * Empties the TEMP table. By DROP, because a DELETE would show in the application's `changes()`; and now,
+   * because outside of a transaction nothing can bring the rows back.
+   */
+  #sweep(): void {
+    if (this.#told < SWEEP_AFTER) return;
+    this.#connection.run(`DROP TABLE temp.${CHANGES}`);
+    this.#connection.run(createChanges);
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#told = 0;
+    this.#marks = [];
+  }
+
+  #tell(): void {
+    const marks = this.#marks;
+    if (marks.length === 0) return;
+    this.#marks = [];
+    const changes: RowChange[] = [];
+    let room = this.#limits.maxImageBytes;
+    for (const mark of marks) {
+      const from = this.#told;
+      this.#told = mark.upTo;
+      room -= this.#read(mark, from, room, changes);
+    }
+    if (changes.length > 0) this.#sink.committed(changes, "success");
+  }
+
+  /** Adds the changes of one statement; gives how many bytes their images need. */
+  #read(mark: Mark, from: number, room: number, changes: RowChange[]): number {
+    const { maxRowsPerStatement } = this.#limits;
+    const few = mark.upTo - from <= maxRowsPerStatement;
+    const bytes = few ? this.#bytes(from, mark.upTo) : Infinity;
+    if (bytes > room) {
+      this.#summarise(mark, from, changes);
+      return 0;
+    }
+    const rows = this.#connection.rows(
+      `SELECT tbl,op,old,new FROM ${CHANGES} WHERE seq>? AND seq<=? ORDER BY seq`,
+      from,
+      mark.upTo,
+    );
+    for (const row of rows) {
+      const change = this.#change(row, mark);
+      if (change) changes.push(change);
+    }
+    return bytes;
+  }
+
+  #bytes(from: number, upTo: number): number {
+    const sql = `SELECT 2*sum(ifnull(length(old),0)+ifnull(length(new),0)) FROM ${CHANGES} WHERE seq>? AND seq<=?`;
+    return (this.#connection.rows(sql, from, upTo)[0]?.[0] as number | null) ?? 0;
+  }
+
+  /** `null` for an update that changed nothing. */
+  #change([id, op, old, now]: unknown[], { context }: Mark): RowChange | null {
+    if (op === "u" && old === now) return null;
+    const table = this.#triggers.table(id as number);
+    const before = old === null ? null : readImage(table.columns, old as string);
+    const after = now === null ? null : readImage(table.columns, now as string);
+    return {
+      op: verbs[op as Op],
+      table: nameOf(table),
+      before,
+      after,
+      context,
+      primary: table.primary,
+    } as RowChange;
+  }
+
+  /** One entry for each table and operation of a statement with too many rows. */
+  #summarise({ upTo, context, sql }: Mark, from: number, changes: RowChange[]): void {
+    const range = `FROM ${CHANGES} WHERE seq>? AND seq<=? AND old IS NOT new`;
+    const groups = this.#connection.rows(
+      `SELECT tbl,op,count(*) ${range} GROUP BY tbl,op ORDER BY min(seq)`,
+      from,
+      upTo,
+    );
+    for (const [id, op, count] of groups) {
+      const table = this.#triggers.table(id as number);
+      const entry: ManyRowsChange = {
+        op: "statement",
+        verb: verbs[op as Op],
+        table: nameOf(table),
+        before: null,
+        after: null,
+        rowCount: count as number,
+        statement: withoutValues(sql),
+        first: this.#first(table, op as Op, `${range} AND tbl=? AND op='${op as Op}'`, [
+          from,
+          upTo,
+          table.id,
+        ]),
+        context,
+      };
+      changes.push(entry);
+    }
+  }
+
+  #first(table: CapturedTable, op: Op, range: string, values: number[]): ColumnImage[] {
+    const image = op === "d" ? "old" : "new";
+    return this.#connection
+      .rows(`SELECT ${image} ${range} ORDER BY seq LIMIT ${FIRST_ROWS}`, ...values)
+      .map(([text]) => readImage(table.columns, text as string));
+  }
+}
+
+function nameOf({ schema, name }: CapturedTable): TableName {
+  return { schema: schema === "main" ? null : schema, name };
+}

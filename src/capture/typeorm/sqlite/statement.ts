@@ -1,0 +1,92 @@
+/**
+ * What a piece of SQL text does to a SQLite connection, as far as capture must know before and after it runs.
+ *
+ * Only a first reading: whether a transaction really began or ended is asked of the database.
+ *
+ * @module
+ */
+export type StatementKind =
+  | "read"
+  | "write"
+  | "schema"
+  | "begin"
+  | "commit"
+  | "rollback"
+  | "rollbackTo"
+  | "savepoint"
+  | "release"
+  /** Several statements in one text. */
+  | "many";
+
+export interface Statement {
+  readonly kind: StatementKind;
+  readonly sql: string;
+  /** It may alter a table: triggers on it stand in the way. */
+  readonly alters: boolean;
+  /** It may delete rows by `OR REPLACE`, which fires no delete trigger. */
+  readonly replaces: boolean;
+  /** It may switch recursive triggers. */
+  readonly recursion: boolean;
+}
+
+const CACHED = 1000;
+const cache = new Map<string, Statement>();
+
+/** Reads the text; remembered for the last texts seen. */
+export function readStatement(sql: string): Statement {
+  const known = cache.get(sql);
+  if (known) return known;
+  if (cache.size >= CACHED) cache.delete(cache.keys().next().value!);
+  const bare = withoutStrings(sql);
+  const kind = kindOf(bare);
+  const statement: Statement = {
+    kind,
+    sql,
+    alters: /\balter\b/i.test(bare),
+    replaces: /\breplace\b/i.test(bare),
+    recursion: /\brecursive_triggers\b/i.test(bare),
+  };
+  cache.set(sql, statement);
+  return statement;
+}
+
+/** Comments are gone, and quoted words are empty, so that no keyword or semicolon in them is seen. */
+function withoutStrings(sql: string): string {
+  return sql.replace(
+    /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g,
+    (match) => (/^(?:--|\/\*)/.test(match) ? " " : "''"),
+  );
+}
+
+function kindOf(bare: string): StatementKind {
+  const text = bare.replace(/^[\s;]+/, "");
+  if (/;\s*[^\s;]/.test(text)) return "many";
+  const word = /^\w+/.exec(text)?.[0].toLowerCase() ?? "";
+  switch (word) {
+    case "select":
+    case "values":
+    case "explain":
+    case "pragma":
+    case "analyze":
+    case "":
+      return "read";
+    case "with":
+      return /\b(?:insert|update|delete|replace)\b/i.test(text) ? "write" : "read";
+    case "begin":
+    case "savepoint":
+    case "release":
+      return word;
+    case "commit":
+    case "end":
+      return "commit";
+    case "rollback":
+      return /^rollback(?:\s+transaction)?\s+to\b/i.test(text) ? "rollbackTo" : "rollback";
+    case "insert":
+    case "update":
+    case "delete":
+    case "replace":
+      return "write";
+    default:
+      return "schema";
+  }
+}

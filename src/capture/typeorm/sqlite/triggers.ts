@@ -1,0 +1,108 @@
+/**
+ * The SQL of our TEMP triggers.
+ *
+ * They live in the TEMP schema of one connection: nothing of them is in the database file, and what they
+ * write is rolled back with the application's transaction and savepoints.
+ *
+ * @module
+ */
+import { listOf, literalOf } from "./literal.js";
+
+/** Where the triggers write. */
+export const CHANGES = "activity_audit_changes";
+/** Rows that an `INSERT OR REPLACE` may be about to delete. */
+export const CANDIDATES = "activity_audit_candidates";
+/** How the names of all our TEMP objects begin. */
+export const PREFIX = "activity_audit_";
+
+export const createChanges =
+  `CREATE TEMP TABLE IF NOT EXISTS ${CHANGES} ` +
+  `(seq INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, op TEXT NOT NULL, old TEXT, new TEXT)`;
+export const createCandidates =
+  `CREATE TEMP TABLE IF NOT EXISTS ${CANDIDATES} ` +
+  `(seq INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, row, old TEXT NOT NULL)`;
+
+/** A unique key: each column with the collation by which it is compared. */
+export type UniqueKey = readonly { readonly column: string; readonly collation: string }[];
+
+/** A table as it was when its triggers were made. Another shape is another table, with another number. */
+export interface CapturedTable {
+  readonly id: number;
+  readonly schema: string;
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** Columns of the primary key, in its order. */
+  readonly primary: readonly string[];
+  /** What names a row: `rowid` under a name that no column has taken, or `null` for WITHOUT ROWID. */
+  readonly rowid: string | null;
+  readonly unique: readonly UniqueKey[];
+}
+
+export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+interface Trigger {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** The triggers of one table; with `replace`, those that see rows deleted by `OR REPLACE` too. */
+export function triggersOf(table: CapturedTable, replace: boolean): Trigger[] {
+  const { id } = table;
+  const image = (row: string): string =>
+    listOf(table.columns.map((column) => literalOf(`${row}.${quoted(column)}`)));
+  const record = (op: string, before: string, after: string): string =>
+    `INSERT INTO ${CHANGES}(tbl,op,old,new) VALUES(${id},'${op}',${before},${after});`;
+  const confirm = replace ? confirmCandidates(table) : "";
+  const trigger = (suffix: string, when: string, body: string): Trigger => {
+    const name = `${PREFIX}${id}_${suffix}${replace ? "_replace" : ""}`;
+    const on = `${quoted(table.schema)}.${quoted(table.name)}`;
+    return { name, sql: `CREATE TEMP TRIGGER ${quoted(name)} ${when} ON ${on} BEGIN ${body} END` };
+  };
+  const triggers = [
+    trigger("insert", "AFTER INSERT", confirm + record("i", "NULL", image("NEW"))),
+    trigger("update", "AFTER UPDATE", confirm + record("u", image("OLD"), image("NEW"))),
+    trigger("delete", "AFTER DELETE", record("d", image("OLD"), "NULL")),
+  ];
+  if (!replace) return triggers;
+  const another = ` AND ${rowOf(table, "x")} IS NOT ${rowOf(table, "OLD")}`;
+  return [
+    ...triggers,
+    trigger("before_insert", "BEFORE INSERT", findCandidates(table, image("x"), "")),
+    trigger("before_update", "BEFORE UPDATE", findCandidates(table, image("x"), another)),
+  ];
+}
+
+/** What tells one row of the table from another. */
+function rowOf(table: CapturedTable, row: string): string {
+  if (table.rowid !== null) return `${row}.${table.rowid}`;
+  return listOf(table.primary.map((column) => literalOf(`${row}.${quoted(column)}`)));
+}
+
+/*
+ * OR REPLACE deletes the rows that are in the way without firing delete triggers (unless recursive_triggers
+ * is on, which would change the application's own triggers too). So: note before what might be in the way,
+ * and see after which of it is gone. A note of a statement that replaced nothing is dropped at the next.
+ */
+function findCandidates(table: CapturedTable, image: string, extra: string): string {
+  const keys = table.unique.map((key) =>
+    key
+      .map(({ column, collation }) => `x.${quoted(column)}=NEW.${quoted(column)} COLLATE ${collation}`)
+      .join(" AND "),
+  );
+  if (table.rowid !== null) keys.push(`x.${table.rowid}=NEW.${table.rowid}`);
+  const inTheWay = keys.map((key) => `(${key})`).join(" OR ") || "0";
+  return (
+    `DELETE FROM ${CANDIDATES} WHERE tbl=${table.id};` +
+    `INSERT INTO ${CANDIDATES}(tbl,row,old) SELECT ${table.id},${rowOf(table, "x")},${image} ` +
+    `FROM ${quoted(table.schema)}.${quoted(table.name)} AS x WHERE (${inTheWay})${extra};`
+  );
+}
+
+function confirmCandidates(table: CapturedTable): string {
+  return (
+    `INSERT INTO ${CHANGES}(tbl,op,old) SELECT tbl,'d',old FROM ${CANDIDATES} AS c ` +
+    `WHERE c.tbl=${table.id} AND (c.row IS ${rowOf(table, "NEW")} OR NOT EXISTS(` +
+    `SELECT 1 FROM ${quoted(table.schema)}.${quoted(table.name)} AS x WHERE ${rowOf(table, "x")}=c.row)) ORDER BY c.seq;` +
+    `DELETE FROM ${CANDIDATES} WHERE tbl=${table.id};`
+  );
+}
