@@ -19,6 +19,7 @@ import type {
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from "@nestjs/core";
 import { tap, type Observable } from "rxjs";
 import type { Undo } from "../capture/capture.js";
+import { isPassportStrategy } from "../capture/http/passport.js";
 import type { RequestRecorder } from "../capture/http/recorder.js";
 import type { Requests } from "../capture/http/running.js";
 import { recorderOf } from "../capture/http/tee.js";
@@ -30,8 +31,8 @@ import { describeMethod } from "./handler.js";
 /** As much of the `audit` runtime as the module drives. */
 export interface NestRuntime<Options> {
   start(options: Options): unknown;
-  /** Records the rows of a TypeORM DataSource. */
-  attach(dataSource: object): Undo;
+  /** Records the rows of a TypeORM DataSource, the logins of a Passport strategy. */
+  attach(target: object): Undo;
   flush(): Promise<unknown>;
   stop(): Promise<unknown>;
 }
@@ -152,7 +153,7 @@ function recorderFor(context: ExecutionContext): RequestRecorder | undefined {
   return recorderOf(request.raw ?? request);
 }
 
-/** Finds the DataSources of the application, and lets go of them when it closes. */
+/** Finds what the application has to be recorded, and lets go of it when it closes. */
 class Lifecycle<Options> {
   readonly #runtime: NestRuntime<Options>;
   readonly #owned: boolean;
@@ -167,7 +168,7 @@ class Lifecycle<Options> {
   }
 
   onModuleInit(): void {
-    this.#undos = dataSourcesOf(this.#modules).map((dataSource) => this.#runtime.attach(dataSource));
+    this.#undos = targetsOf(this.#modules).map((target) => this.#runtime.attach(target));
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -176,12 +177,12 @@ class Lifecycle<Options> {
   }
 }
 
-/** Every DataSource that is a provider, under whatever token `@nestjs/typeorm` or the application gave it. */
-function dataSourcesOf(modules: ModulesContainer): object[] {
+/** Every DataSource and every Passport strategy that is a provider, under whatever token. */
+function targetsOf(modules: ModulesContainer): object[] {
   const found = new Set<object>();
   for (const module of modules.values()) {
     for (const { instance } of module.providers.values()) {
-      if (isDataSource(instance)) found.add(instance);
+      if (isDataSource(instance) || isPassportStrategy(instance)) found.add(instance);
     }
   }
   return [...found];

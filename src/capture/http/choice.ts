@@ -61,7 +61,7 @@ export function pathOf(url: string): string {
 export type Noise = "health" | "static";
 
 const healthPath =
-  /^(?:\/[\w-]+)?\/(?:health|healthz|livez?|liveness|readyz?|readiness|ping)(?:\/(?:live|liveness|ready|readiness))?\/?$/;
+  /^(?:\/(?:api|actuator|internal|v\d+))*\/(?:health|healthz|livez?|liveness|readyz?|readiness|ping)(?:\/(?:live|liveness|ready|readiness))?\/?$/;
 const staticPath = /\.(?:js|mjs|css|map|ico|png|jpe?g|gif|svg|webp|avif|woff2?|ttf|eot|txt|webmanifest)$/i;
 
 /** True for a GET or HEAD of a health check, or of a static file, as far as `kinds` names them. */
