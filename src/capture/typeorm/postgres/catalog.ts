@@ -12,12 +12,14 @@ import { imageReader, type ImageReader } from "./images.js";
 import { quoted } from "./names.js";
 import type { TableRef } from "./read.js";
 
-/** A foreign key of another table that acts on its rows when ours go or change their key. */
+/** A foreign key of another table that refers to ours, and what it does when our rows go or change their key. */
 export interface InboundKey {
   readonly child: TableRef;
   /** The child's columns, and ours that they refer to, in the same order. */
   readonly columns: readonly string[];
   readonly refers: readonly string[];
+  /** How ours and the child's are compared: `OPERATOR(…)`, ours on the left. */
+  readonly equals: readonly string[];
   readonly onDelete: KeyAction;
   readonly onUpdate: KeyAction;
 }
@@ -40,6 +42,8 @@ export interface TableFacts {
   /** Columns that are in a unique index, so that a foreign key could refer to them. */
   readonly unique: ReadonlySet<string>;
   readonly inbound: readonly InboundKey[];
+  /** Column name to its type as SQL writes it, for casts. */
+  readonly sqlTypes: Readonly<Record<string, string>>;
   readonly readImage: ImageReader;
 }
 
@@ -84,11 +88,17 @@ SELECT pg_catalog.json_build_object(
             WHERE b.typtype = 'd')
         SELECT CASE typtype WHEN 'e' THEN 'enum' ELSE typname END FROM base WHERE typtype <> 'd'))
       FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+  'sql_types', (SELECT pg_catalog.json_object_agg(a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod))
+      FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
   'inbound', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
         'schema', kn.nspname, 'name', k.relname, 'delete', f.confdeltype, 'update', f.confupdtype,
         'columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY x.place)
           FROM pg_catalog.unnest(f.conkey) WITH ORDINALITY AS x(num, place)
           JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = x.num),
+        'equals', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(en.nspname, o.oprname) ORDER BY x.place)
+          FROM pg_catalog.unnest(f.conpfeqop) WITH ORDINALITY AS x(op, place)
+          JOIN pg_catalog.pg_operator o ON o.oid = x.op
+          JOIN pg_catalog.pg_namespace en ON en.oid = o.oprnamespace),
         'refers', (SELECT pg_catalog.json_agg(a.attname ORDER BY x.place)
           FROM pg_catalog.unnest(f.confkey) WITH ORDINALITY AS x(num, place)
           JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = x.num)) ORDER BY f.conname)
@@ -96,8 +106,7 @@ SELECT pg_catalog.json_build_object(
       JOIN pg_catalog.pg_class k ON k.oid = f.conrelid
       JOIN pg_catalog.pg_namespace kn ON kn.oid = k.relnamespace
       WHERE f.contype = 'f' AND f.confrelid = c.oid AND (f.conparentid = 0 OR c.relispartition)
-        AND NOT k.relispartition
-        AND (f.confdeltype IN ('c', 'n', 'd') OR f.confupdtype IN ('c', 'n', 'd')))
+        AND NOT k.relispartition)
 )::text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = pg_catalog.to_regclass($1)`;
@@ -128,6 +137,7 @@ interface Answer {
   readonly key: readonly (readonly [string, string, string])[] | null;
   readonly unique: readonly string[] | null;
   readonly types: Readonly<Record<string, string>> | null;
+  readonly sql_types: Readonly<Record<string, string>> | null;
   readonly inbound:
     | readonly {
         readonly schema: string;
@@ -136,6 +146,7 @@ interface Answer {
         readonly update: string;
         readonly columns: readonly string[];
         readonly refers: readonly string[];
+        readonly equals: readonly (readonly [string, string])[];
       }[]
     | null;
 }
@@ -153,18 +164,20 @@ export function factsOf(json: string, defaultSchema: string): TableFacts {
     temporary: answer.temporary,
     beforeUpdate: answer.before_update,
     lockable: answer.lockable,
-    key: (answer.key ?? []).map(([column, space, operator]) => ({
+    key: (answer.key ?? []).map(([column, space, sign]) => ({
       column,
-      equals: `OPERATOR(${quoted(space)}.${operator})`,
+      equals: operator(space, sign),
     })),
     unique: new Set(answer.unique),
     inbound: (answer.inbound ?? []).map((key) => ({
       child: { schema: key.schema, name: key.name },
       columns: key.columns,
       refers: key.refers,
+      equals: key.equals.map(([space, sign]) => operator(space, sign)),
       onDelete: actionOf(key.delete),
       onUpdate: actionOf(key.update),
     })),
+    sqlTypes: answer.sql_types ?? {},
     readImage: imageReader(new Map(Object.entries(answer.types ?? {}))),
   };
 }
@@ -176,6 +189,10 @@ function whyUntold(answer: Answer): string | null {
   if (!answer.readable) return "this role may not SELECT from it";
   if (answer.children) return "other tables inherit from it";
   return null;
+}
+
+function operator(schema: string, name: string): string {
+  return `OPERATOR(${quoted(schema)}.${name})`;
 }
 
 function actionOf(letter: string): KeyAction {

@@ -61,7 +61,7 @@ export class ConnectionState {
     if (!execution) return;
     const tag = readTag(text);
     const { telling } = execution;
-    this.#add(execution.answered(tag));
+    this.add(execution.answered(tag));
     if (telling.how === "control") this.#control(telling.statement, tag);
     else if (telling.how === "forget") this.#forgetting(telling);
     // A text that could not be read may be a COMMIT all the same.
@@ -76,8 +76,7 @@ export class ConnectionState {
     const execution = this.#active;
     this.#active = null;
     this.status = status;
-    if (execution && execution.telling.how === "rows" && !execution.failed)
-      this.#add(execution.interrupted());
+    if (execution && execution.telling.how === "rows" && !execution.failed) this.add(execution.interrupted());
     if (status !== "I") return;
     // Outside of a transaction, or at the end of one: what is still here was the statement's own.
     if (execution?.failed) this.#buffer.rollback();
@@ -96,12 +95,13 @@ export class ConnectionState {
       telling.statement.kind === "control" &&
       telling.statement.action === "commit";
     const alone = execution?.autocommit === true && !execution.failed;
-    if (execution?.pending && alone) this.#add(execution.interrupted());
+    if (execution?.pending && alone) this.add(execution.interrupted());
     if ((committing && !execution?.failed) || alone) this.#commit("unknown");
     this.#buffer.rollback();
   }
 
-  #add(changes: StatementChanges): void {
+  /** Adds changes to the open transaction, or to that of the statement under way. */
+  add(changes: StatementChanges): void {
     if (changes.changes.length === 0) return;
     this.#open();
     this.#buffer.add(changes);

@@ -38,6 +38,10 @@ export class Execution {
   #bytes = 0;
   /** An error was answered. */
   failed = false;
+  /** How many rows the last statement says it changed. */
+  affected: number | null = null;
+  /** The images before of the rows of the last statement, if all of them were kept. */
+  images: readonly string[] | null = null;
   /** It began outside of a transaction. */
   autocommit = false;
 
@@ -80,6 +84,8 @@ export class Execution {
           ? this.#counted(telling, tag)
           : [];
     const bytes = this.#bytes;
+    this.affected = tag.rows;
+    this.images = this.#keptAll(telling) ? this.#rows.map(({ before }) => before ?? "") : null;
     this.#index += 1;
     this.#forgetRows();
     return { changes, statement: this.plan.statement, bytes };
@@ -93,6 +99,11 @@ export class Execution {
     return { ...seen, changes: [...seen.changes, this.#many(telling.facts.table, null, telling.verb)] };
   }
 
+  #keptAll(telling: Telling): boolean {
+    const { insert, update, delete: deleted } = this.#count;
+    return telling.how === "rows" && insert + update + deleted === this.#rows.length;
+  }
+
   #forgetRows(): void {
     this.#rows = [];
     this.#count = { insert: 0, update: 0, delete: 0 };
@@ -100,9 +111,8 @@ export class Execution {
   }
 
   #rowChanges(telling: RowTelling): RowChange[] {
-    const { insert, update, delete: deleted } = this.#count;
     const { facts, verb } = telling;
-    if (insert + update + deleted <= this.#rows.length) {
+    if (this.#keptAll(telling)) {
       return this.#rows.map((row) => this.#rowChange(telling, row));
     }
     return (["insert", "update", "delete"] as const).flatMap((operation) => {

@@ -23,7 +23,7 @@ export interface Submittable {
   values?: unknown;
   query_timeout?: unknown;
   /** pg-query-stream keeps its cursor here; the portal's name is the cursor's. */
-  cursor?: { text?: unknown; _portal?: string };
+  cursor?: { text?: unknown; values?: unknown; _portal?: string };
   _portal?: string;
 }
 
@@ -78,6 +78,20 @@ export interface PgPool extends EventEmitter {
 export function queryClassOf(client: PgClient): QueryConstructor | null {
   const { Query } = client.constructor as { Query?: QueryConstructor };
   return typeof Query === "function" && client.connection ? Query : null;
+}
+
+/** Settles when nothing is under way on this client, or never will be again. */
+export function whenIdle(client: PgClient, connection: PgConnection): Promise<void> {
+  if (client.readyForQuery === true && queueLength(client) === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      client.off("drain", settle);
+      connection.off("end", settle);
+      resolve();
+    };
+    client.on("drain", settle);
+    connection.on("end", settle);
+  });
 }
 
 /** How many queries wait in pg's own queue; `undefined` if that cannot be told. */

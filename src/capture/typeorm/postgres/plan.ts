@@ -8,11 +8,15 @@
  */
 import type { TableName, TableScope } from "../family.js";
 import { withoutValues } from "../statement-text.js";
+import { CascadeSteps, lockList, reach, type CascadePlan, type Effect, type Lookup } from "./cascade.js";
 import type { TableFacts } from "./catalog.js";
+import { lockText } from "./lock.js";
 import type { SqlParser } from "./parser.js";
 import { readStatements, type RowStatement, type Statement, type TableRef, type Verb } from "./read.js";
 import { rewrite, type RewriteFacts } from "./rewrite.js";
 import type { Insertion } from "./splice.js";
+import type { Steps } from "./steps.js";
+import { TruncateSteps } from "./truncate.js";
 
 /** What is told when one statement of a text is answered. */
 export type Telling =
@@ -44,6 +48,8 @@ export interface Plan {
   readonly text: string;
   readonly insertions: readonly Insertion[];
   readonly tellings: readonly Telling[];
+  /** What must be asked around it, by a new object for each run. */
+  readonly steps: (() => Steps) | null;
   /** The given text without values, for entries that stand for many rows. */
   readonly statement: string;
 }
@@ -84,7 +90,7 @@ export class Planner {
     const statements = readStatements(this.#parser, sql);
     // A text that the parser refuses is most likely refused by the server too; if not, its answer tells.
     if (!statements) return this.#asItIs(sql, [{ how: "count", tables: [], verb: null }]);
-    const missing = missingFor(statements, knowledge);
+    const missing = this.#missing(statements, knowledge);
     if (missing.tables.length > 0 || missing.calls.length > 0) return missing;
     const mixed = statements.some(({ kind }) => kind === "definition" || kind === "session");
     const forms = statements.map((statement) =>
@@ -97,7 +103,34 @@ export class Planner {
       const form = rewritten && forms[index];
       return form ? form.telling : this.#untold(statement, knowledge);
     });
-    return { ...this.#asItIs(sql, tellings), ...rewritten };
+    const plan = { ...this.#asItIs(sql, tellings), ...rewritten };
+    const [only] = statements;
+    return only && statements.length === 1 ? this.#inSteps(plan, only, knowledge) : plan;
+  }
+
+  /** Some statements reach further than their own rows; that takes questions before and after. */
+  #inSteps(plan: Plan, statement: Statement, knowledge: Knowledge): Plan {
+    if (knowledge.version < FIRST_VERSION) return plan;
+    if (statement.kind === "truncate") {
+      const tables = truncatedTables(statement, knowledge).tables.filter(({ table }) =>
+        this.#scope.includes(table),
+      );
+      if (tables.length === 0) return plan;
+      return { ...plan, tellings: [{ how: "nothing" }], steps: () => new TruncateSteps(tables) };
+    }
+    if (statement.kind !== "rows") return plan;
+    const root = knowledge.facts(statement.table);
+    const effect = effectOf(statement);
+    if (!root || !effect) return plan;
+    const lookup: Lookup = (table) => knowledge.facts(table);
+    if (!reach(root, effect, lookup).tables.some(({ table }) => this.#scope.includes(table))) return plan;
+    const able = root.untold === null && root.lockable && statement.verb !== "insert";
+    const twice = able && !(statement.calls.length > 0 && knowledge.volatile(statement.calls) !== false);
+    const lock = twice
+      ? lockText(this.#parser, plan.given, statement, (reference) => lockList(root, reference))
+      : null;
+    const cascade: CascadePlan = { root, effect, lookup, scope: this.#scope, lock };
+    return { ...plan, steps: () => new CascadeSteps(cascade) };
   }
 
   /** Run unchanged, told by the server's answers only. */
@@ -110,8 +143,30 @@ export class Planner {
     );
   }
 
+  #missing(statements: readonly Statement[], knowledge: Knowledge): Missing {
+    const tables: TableRef[] = [];
+    const calls: string[] = [];
+    if (knowledge.version < FIRST_VERSION) return { tables, calls };
+    for (const statement of statements) {
+      if (statement.kind === "truncate") tables.push(...truncatedTables(statement, knowledge).unknown);
+      if (statement.kind === "opaque")
+        tables.push(...statement.tables.filter((one) => knowledge.facts(one) === undefined));
+      if (statement.kind !== "rows") continue;
+      const facts = knowledge.facts(statement.table);
+      const effect = effectOf(statement);
+      const reached = facts && effect ? reach(facts, effect, (table) => knowledge.facts(table)) : null;
+      if (facts === undefined) tables.push(statement.table);
+      if (reached) tables.push(...reached.unknown);
+      // What is evaluated twice must not be volatile.
+      const twice = statement.node.fromClause !== undefined || (reached?.tables.length ?? 0) > 0;
+      if (!twice || statement.calls.length === 0) continue;
+      if (knowledge.volatile(statement.calls) === undefined) calls.push(...statement.calls);
+    }
+    return { tables, calls };
+  }
+
   #asItIs(sql: string, tellings: readonly Telling[]): Plan {
-    return { given: sql, text: sql, insertions: [], tellings, statement: withoutValues(sql) };
+    return { given: sql, text: sql, insertions: [], tellings, steps: null, statement: withoutValues(sql) };
   }
 
   #rewrite(
@@ -178,18 +233,29 @@ interface Form {
   readonly telling: RowTelling;
 }
 
-function missingFor(statements: readonly Statement[], knowledge: Knowledge): Missing {
-  const tables: TableRef[] = [];
-  const calls: string[] = [];
-  for (const statement of statements) {
-    const named =
-      statement.kind === "rows" ? [statement.table] : "tables" in statement ? statement.tables : [];
-    if (knowledge.version < FIRST_VERSION) continue;
-    for (const table of named) if (knowledge.facts(table) === undefined) tables.push(table);
-    if (statement.kind !== "rows" || !statement.node.fromClause || statement.calls.length === 0) continue;
-    if (knowledge.volatile(statement.calls) === undefined) calls.push(...statement.calls);
-  }
-  return { tables, calls };
+/** What a statement does to keys that other tables may refer to. */
+function effectOf(statement: RowStatement): Effect | null {
+  if (statement.verb === "delete") return { kind: "delete" };
+  const changed = targetsOf(statement);
+  return changed.length > 0 ? { kind: "update", changed } : null;
+}
+
+/** The tables that a TRUNCATE empties. */
+function truncatedTables(
+  { tables, cascade }: Statement & { kind: "truncate" },
+  knowledge: Knowledge,
+): { tables: TableFacts[]; unknown: TableRef[] } {
+  const found = new Map<string, TableFacts>();
+  const unknown: TableRef[] = [];
+  const follow = (ref: TableRef): void => {
+    const facts = knowledge.facts(ref);
+    if (facts === undefined) unknown.push(ref);
+    if (!facts || found.has(facts.oid)) return;
+    found.set(facts.oid, facts);
+    if (cascade) for (const { child } of facts.inbound) follow(child);
+  };
+  for (const table of tables) follow(table);
+  return { tables: [...found.values()], unknown };
 }
 
 /** True if the rows can be told without RETURNING OLD. */
@@ -206,8 +272,9 @@ function canBeJoined(statement: RowStatement, facts: TableFacts, knowledge: Know
   return facts.lockable && facts.key.length > 0;
 }
 
+/** The columns that an UPDATE, or the UPDATE of an upsert, sets. */
 function targetsOf({ node }: RowStatement): string[] {
-  return (node.targetList ?? []).flatMap((target) =>
+  return (node.targetList ?? node.onConflictClause?.targetList ?? []).flatMap((target) =>
     "ResTarget" in target ? [target.ResTarget.name ?? ""] : [],
   );
 }

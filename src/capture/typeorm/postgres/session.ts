@@ -18,6 +18,7 @@ import { quotedTable } from "./names.js";
 import {
   queueLength,
   transactionStatus,
+  whenIdle,
   type PgClient,
   type PgConnection,
   type PgError,
@@ -28,7 +29,14 @@ import {
 import type { Missing, Plan } from "./plan.js";
 import { surelyReads } from "./read.js";
 import { StatementNames } from "./statement-names.js";
-import { intercept, textOf, toSubmittable } from "./submit.js";
+import type { Ask, Steps } from "./steps.js";
+import { intercept, textOf, toSubmittable, valuesOf, type Interception } from "./submit.js";
+
+const NOTHING_BESIDE: Interception = {
+  retry: () => false,
+  finish: (deliver) => deliver(),
+  failed: () => {},
+};
 
 /** A query that was made and not sent yet. */
 interface Call {
@@ -146,6 +154,7 @@ export class Session {
     const plan = guarded("capture.postgres", () => this.#plan(call));
     if (plan === null) this.#hold(() => this.#startLater(call));
     else if (plan === undefined) this.#pass(query);
+    else if (plan.steps) this.#hold(() => this.#runInSteps(call, plan, plan.steps!()));
     else this.#run(call, plan);
   }
 
@@ -159,7 +168,8 @@ export class Session {
       fault("capture.postgres_catalog", error);
     }
     plan ??= guarded("capture.postgres", () => this.#library.planAsItIs(call.text, this.#identity));
-    if (plan) this.#run(call, plan);
+    if (plan?.steps) await this.#runInSteps(call, plan, plan.steps());
+    else if (plan) this.#run(call, plan);
     else this.#pass(call.query);
   }
 
@@ -190,11 +200,77 @@ export class Session {
     const execution = new Execution(plan, context, this.#limits);
     const own = query instanceof this.#Query;
     intercept(query, own, execution, this.#state, this.#names, {
+      ...NOTHING_BESIDE,
       retry: (error) => own && this.#retry(call, execution, error),
-      finish: (deliver) => deliver(),
-      failed: () => {},
     });
     this.#pass(query);
+  }
+
+  /** Asks before and after, in the transaction that is open, or in one around this text. */
+  async #runInSteps(call: Call, plan: Plan, steps: Steps): Promise<void> {
+    await whenIdle(this.#client, this.#connection);
+    const { query, context } = call;
+    const { status } = this.#state;
+    if (status === "E") return this.#run(call, { ...plan, steps: null });
+    const own = status === "I";
+    const ask: Ask = (text, values) => this.#ask(text, values);
+    try {
+      if (own) await this.#control("BEGIN");
+      await steps.before(ask, valuesOf(query));
+    } catch (error) {
+      if (own) await this.#control("ROLLBACK").catch(() => {});
+      return this.#couldNotAsk(call, error as PgError, own);
+    }
+    const execution = new Execution(plan, context, this.#limits);
+    await new Promise<void>((done) => {
+      intercept(query, query instanceof this.#Query, execution, this.#state, this.#names, {
+        retry: () => false,
+        finish: (deliver, fail) => {
+          this.#afterSteps(steps, execution, own).then(deliver, fail).finally(done);
+        },
+        failed: () => {
+          if (own) this.#control("ROLLBACK").then(done, done);
+          else done();
+        },
+      });
+      this.#pass(query);
+    });
+  }
+
+  async #afterSteps(steps: Steps, execution: Execution, own: boolean): Promise<void> {
+    try {
+      const changes = await steps.after((text, values) => this.#ask(text, values), execution);
+      this.#state.add({ changes, statement: execution.plan.statement });
+    } catch (error) {
+      if (own) await this.#control("ROLLBACK").catch(() => {});
+      throw error;
+    }
+    if (own) await this.#control("COMMIT");
+  }
+
+  /** What keeps us from asking keeps the statement from running: a lock timeout, a deadlock, a lost connection. */
+  #couldNotAsk(call: Call, error: PgError, own: boolean): void {
+    const { text, query } = call;
+    if (own || error.code === undefined)
+      return this.#run(call, this.#library.planAsItIs(text, this.#identity));
+    // In the application's transaction the failure is final: it is told as the statement's own.
+    const command = /^\s*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? "";
+    error.message = error.message.replace(/SELECT FOR (NO KEY )?UPDATE|LOCK TABLE/, command);
+    error.position = undefined;
+    query.handleError(error, this.#connection);
+  }
+
+  /** Steers a transaction of ours; what it commits is told as any other. */
+  #control(text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const plan = this.#library.planAsItIs(text, this.#identity);
+      const query = new this.#Query(text, undefined, (error: unknown) =>
+        error ? reject(error as Error) : resolve(),
+      );
+      const execution = new Execution(plan, undefined, this.#limits);
+      intercept(query, true, execution, this.#state, this.#names, NOTHING_BESIDE);
+      this.#pass(query);
+    });
   }
 
   /**
@@ -208,13 +284,12 @@ export class Session {
     const { query, context } = call;
     const execution = new Execution(asItIs, context, this.#limits);
     intercept(query, true, execution, this.#state, this.#names, {
-      retry: () => false,
+      ...NOTHING_BESIDE,
       finish: (deliver) => {
         // It was we: from now on this text is run as it is.
         this.#library.giveUp(call.text, this.#identity, error);
         deliver();
       },
-      failed: () => {},
     });
     this.#pass(query);
     return true;
@@ -278,7 +353,7 @@ export class Session {
   }
 
   /** A question of ours, on the application's connection, ahead of the call that waits for it. */
-  #ask(text: string, values: readonly unknown[] = []): Promise<(string | null)[][]> {
+  #ask(text: string, values: readonly unknown[] = []): ReturnType<Ask> {
     return new Promise((resolve, reject) => {
       const config = { text, values, rowMode: "array", types: { getTypeParser: () => String } };
       const query = new this.#Query(

@@ -38,6 +38,12 @@ export function textOf(config: unknown, connection: PgConnection): string | null
   return typeof name === "string" ? (connection.parsedStatements?.[name] ?? null) : null;
 }
 
+/** The parameters of a query, as they were given. */
+export function valuesOf({ values, cursor }: Submittable): readonly unknown[] {
+  const given = values ?? cursor?.values;
+  return Array.isArray(given) ? given : [];
+}
+
 /** What `client.query` sends, and what it returns. `null` where pg itself would throw. */
 export function toSubmittable(
   client: PgClient,
@@ -71,8 +77,8 @@ export function toSubmittable(
 export interface Interception {
   /** An error was answered; true if it is not to be told, because the query will be sent again. */
   retry(error: PgError): boolean;
-  /** The query is answered. What it does before `deliver` is called delays nothing but this answer. */
-  finish(deliver: () => void): void;
+  /** The query is answered: one of the two tells it, at once or later. */
+  finish(deliver: () => void, fail: (error: PgError) => void): void;
   /** The query failed; it is told at once. */
   failed(): void;
 }
@@ -144,7 +150,10 @@ export function intercept(
   });
   replace("handleReadyForQuery", (connection) => {
     restore();
-    interception.finish(() => query.handleReadyForQuery(connection));
+    interception.finish(
+      () => query.handleReadyForQuery(connection),
+      (error) => query.handleError(error, connection),
+    );
   });
   if (!rewritten) return;
 
