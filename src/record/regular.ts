@@ -4,8 +4,8 @@
  * @module
  */
 import { types } from "node:util";
-import { IDENTIFIERS, MAX_IDENTIFIER, TEXTS } from "./fields.js";
-import type { Limits } from "./limits.js";
+import { IDENTIFIERS, TEXTS } from "./fields.js";
+import { MAX_IDENTIFIER, type Limits } from "./limits.js";
 import { clipText } from "./markers.js";
 import { type Fields, isObject, put, words } from "./plain.js";
 import { snapshot } from "./snapshot.js";
