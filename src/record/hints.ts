@@ -65,7 +65,7 @@ export class Hints {
   }
 
   private add(name: string): void {
-    const codes = [...name.slice(-3)].map((character) => character.charCodeAt(0) & 31);
+    const codes = Array.from(name.slice(-3), (character) => character.charCodeAt(0) & 31);
     // A name of fewer letters may have any before it.
     const free = 3 - codes.length;
     for (let before = 0; before < 1 << (5 * free); before += 1) {

@@ -7,7 +7,7 @@
  * @module
  */
 import { MAX_KEY } from "./limits.js";
-import { SHORTEST_FORM } from "./patterns.js";
+import type { SecretForms } from "./patterns.js";
 
 /** What is done with the value of a field. The words of users' come first. */
 export type KeyAction =
@@ -103,7 +103,10 @@ export class KeyTable {
   private known = newTable();
   private learned = 0;
 
-  constructor(rules: KeyRules) {
+  constructor(
+    rules: KeyRules,
+    private readonly forms: SecretForms,
+  ) {
     for (const name of DEFAULT_KEYS) this.rules.set(normalName(name), "redact");
     for (const [name, action] of SHAPES) this.rules.set(name, action);
     for (const action of ["redact", "mask", "pseudonymise"] as const) {
@@ -123,12 +126,12 @@ export class KeyTable {
   }
 
   private learn(name: string): KeyAction {
+    if (name.length > MAX_KEY) return "unusual";
     const action =
       this.rules.get(normalName(name)) ??
       this.lastPart(name) ??
       NEIGHBOURS.get(name) ??
-      (PUBLIC.has(name) ? "public" : isUnusual(name) ? "unusual" : "keep");
-    if (name.length > MAX_KEY) return action;
+      (PUBLIC.has(name) ? "public" : this.forms.mayBeIn(name) ? "unusual" : "keep");
     if (this.learned >= MAX_CACHED) {
       this.known = newTable();
       this.learned = 0;
@@ -152,11 +155,6 @@ export function hides(action: KeyAction): boolean {
 }
 
 const HIDING: ReadonlySet<KeyAction> = new Set(["redact", "mask", "pseudonymise", "authorization", "cookie"]);
-
-/** Names that may be data themselves: long ones that are no words. */
-function isUnusual(name: string): boolean {
-  return name.length >= SHORTEST_FORM && !/^[A-Za-z][A-Za-z_-]{0,60}$/u.test(name);
-}
 
 /** Faster than a Map for names that are keys of objects already; it has no prototype to be mistaken for them. */
 function newTable(): Record<string, KeyAction | undefined> {

@@ -36,8 +36,8 @@ const FORMS: readonly SecretForm[] = [
   // RFC 7468 §10, and OpenSSH's and PGP's own forms; to the end of the text if it is cut off.
   {
     kind: "privateKey",
-    hint: "PRIVATE KEY",
-    form: /-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|$)/gu,
+    hint: "PRIVATE(?: |%20)KEY",
+    form: /-----BEGIN(?:[A-Z ]|%20){1,40}PRIVATE(?: |%20)KEY[\s\S]*?(?:-----END(?:[A-Z ]|%20){1,60}-----|$)/gu,
   },
   { kind: "privateKey", hint: "PuTTY-User-Key-File", form: /PuTTY-User-Key-File[\s\S]*/gu },
   { kind: "cloudKey", hint: "AKIA|ASIA", form: /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/gu },

@@ -48,8 +48,8 @@ export class Redactor {
 
   constructor(policy: RedactionPolicy = {}) {
     check(policy);
-    const keys = new KeyTable(policy);
     this.forms = new SecretForms(kindsOf(policy.detect));
+    const keys = new KeyTable(policy, this.forms);
     this.rules = { keys, hints: new Hints(keys.names()), forms: this.forms };
     this.pseudonym = policy.pseudonymKey === undefined ? null : pseudonymFor(policy.pseudonymKey);
     this.limits = Object.freeze({ ...LIMITS, ...policy.limits });

@@ -176,13 +176,9 @@ export class Walk implements TextContext {
   }
 
   private namedField(action: KeyAction, source: Fields, key: string, value: unknown): unknown {
-    if (action === "unusual") this.unusualName(key);
-    return hides(action) ? this.hidden(action, value) : this.neighbour(action, source, value);
-  }
-
-  private unusualName(key: string): void {
     if (key.length > MAX_KEY) throw IRREGULAR;
-    if (this.rules.forms.mayBeIn(key)) this.namesHaveForms = true;
+    if (action === "unusual") this.namesHaveForms = true;
+    return hides(action) ? this.hidden(action, value) : this.neighbour(action, source, value);
   }
 
   /** Whether a value can be one of our own identifiers, which are written as they are. */
