@@ -28,6 +28,18 @@ const messages = {
     `@AuditEntity on ${model} names the field "${field}" in \`${option}\`, and ${model} has no such column. Its fields are: ${known}.`,
   AUDIT_PEER_MISSING: (what: string, packages: string) =>
     `${what} needs the package ${packages}, which is not installed. Run \`npm install ${packages}\`.`,
+
+  // log and writer
+  AUDIT_DIRECTORY_UNWRITABLE: (path: string, found: string) =>
+    `${path} cannot be written: ${found}. Make its directory, give this process the right to write there, or set \`directory\` to another.`,
+  AUDIT_LOGGING_MISSING: (found: string) =>
+    `${found}, so that every record would be lost. Call \`log4js.configure(auditLogging({ … }))\` before \`audit.start()\`.`,
+  AUDIT_LOGGING_SILENT: (category: string, level: string, found: string) =>
+    `log4js would drop the ${level} records of category "${category}": ${found}. Give the category the level "${level}" or a lower one, and an appender; \`auditLogging()\` does both.`,
+  AUDIT_WRITER_FULL: (path: string, limit: number) =>
+    `The ring of ${path} is full: ${limit} bytes wait to be written. Raise \`ringBytes\`, or set \`onFull\` to "block" or "drop".`,
+  AUDIT_FLUSH_TIMEOUT: (path: string, waiting: number, limit: number) =>
+    `${waiting} records of ${path} were not on the file after ${limit} ms. They stay queued; see \`audit.health()\` for what the system says.`,
 } as const;
 
 type Messages = typeof messages;

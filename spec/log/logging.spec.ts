@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import log4js from "log4js";
+import { checkLogging } from "#dist/log/check";
+import { levels } from "#dist/log/levels";
+import { auditLogging } from "#dist/log/logging";
+import { createSink } from "#dist/log/sink";
+import { assertRecord, type WrittenRecord } from "../support/schema.js";
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "audit-log-"));
+});
+
+afterEach(() => {
+  log4js.shutdown();
+  rmSync(directory, { recursive: true });
+});
+
+function configure(change: (configuration: log4js.Configuration) => void = () => {}): void {
+  const configuration = auditLogging({ directory, serviceName: "clinic", console: false });
+  change(configuration);
+  log4js.configure(configuration);
+}
+
+/** The records of a file, once nothing is queued any more. */
+function written(file: string): WrittenRecord[] {
+  log4js.shutdown();
+  const text = readFileSync(join(directory, file), "utf8");
+  return text.split("\n").slice(0, -1).map(assertRecord);
+}
+
+function lines(file: string): Record<string, unknown>[] {
+  log4js.shutdown();
+  const text = readFileSync(join(directory, file), "utf8");
+  return text
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe("auditLogging", () => {
+  it("writes what the application logs to app.log, with the place of the call and without secrets", () => {
+    configure();
+    function admitPatient(): void {
+      log4js.getLogger("patients").info("admitted %s", "p1", { password: "hunter2", ward: 3 });
+    }
+    admitPatient();
+    const [record] = written("app.log");
+    assert.ok(record);
+    const { timestamp: _timestamp, record_id: _id, path, ...rest } = record;
+    assert.match(path, /logging\.spec\.[jt]s$/u);
+    assert.deepEqual(rest, {
+      level: "INFO",
+      name: "patients",
+      message: "admitted p1 { password: '[REDACTED]', ward: 3 }",
+      service_name: "clinic",
+      user: null,
+      schema: 1,
+      request_id: null,
+      parent_id: null,
+      trace_id: null,
+      span_id: null,
+      outcome: "unknown",
+      extra: {},
+      module: "logging.spec",
+      function: "admitPatient",
+      exception: null,
+    });
+  });
+
+  it("tells the stack of an error and of its causes", () => {
+    configure();
+    log4js.getLogger().error("failed", new Error("outer", { cause: new Error("inner") }));
+    const [record] = written("app.log");
+    assert.equal(record?.message, "failed Error: outer");
+    assert.match(record?.exception, /^Error: outer\n[^]*\nCaused by: Error: inner\n/u);
+  });
+
+  it("sends each category to its file, and none of ours to app.log", () => {
+    configure();
+    for (const name of ["audit.crud", "audit.trail", "audit.event"])
+      log4js.getLogger(name).audit({ of: name });
+    log4js.getLogger("audit.request").api({ of: "audit.request" });
+    log4js.getLogger("audit.login").login({ of: "audit.login" });
+    const of = (file: string): unknown[] => lines(file).map((record) => record.of);
+    assert.deepEqual(of("audit.log"), ["audit.crud", "audit.trail", "audit.event"]);
+    assert.deepEqual(of("api.log"), ["audit.request"]);
+    assert.deepEqual(of("login.log"), ["audit.login"]);
+    assert.deepEqual(of("app.log"), []);
+  });
+
+  it("completes a record that the application logs itself, and hides its secrets", () => {
+    configure();
+    log4js.getLogger("audit.event").audit("exported", { action: "report.export", token: "abc" });
+    const [record] = lines("audit.log");
+    assert.ok(record);
+    const { timestamp: _timestamp, record_id: _id, ...rest } = record;
+    assert.deepEqual(rest, {
+      level: "AUDIT",
+      name: "audit.event",
+      message: "exported",
+      service_name: "clinic",
+      user: null,
+      schema: 1,
+      request_id: null,
+      parent_id: null,
+      trace_id: null,
+      span_id: null,
+      outcome: "unknown",
+      extra: {},
+      redacted: ["/token"],
+      action: "report.export",
+      token: "[REDACTED]",
+    });
+  });
+
+  it("refuses an option that it does not know, and says which it knows", () => {
+    assert.throws(() => auditLogging({ directry: "x" } as never), {
+      code: "AUDIT_OPTION_UNKNOWN",
+      message: /auditLogging\.directry.*directory/u,
+    });
+    assert.throws(() => auditLogging({ api: { ringBytes: 10 } }), { code: "AUDIT_OPTION_INVALID" });
+    assert.throws(() => auditLogging({ durability: "disk" as never }), { code: "AUDIT_OPTION_INVALID" });
+  });
+
+  it("refuses a directory that cannot be written", () => {
+    assert.throws(() => log4js.configure(auditLogging({ directory: "/proc/none" })), {
+      code: "AUDIT_DIRECTORY_UNWRITABLE",
+    });
+  });
+});
+
+describe("checkLogging", () => {
+  it("passes the configuration of auditLogging", () => {
+    configure();
+    assert.doesNotThrow(checkLogging);
+  });
+
+  it("tells when log4js is not configured", () => {
+    assert.throws(checkLogging, { code: "AUDIT_LOGGING_MISSING" });
+  });
+
+  it("tells when a logger was asked for before log4js was configured, which leaves it silent", () => {
+    log4js.getLogger();
+    assert.throws(checkLogging, { code: "AUDIT_LOGGING_SILENT" });
+  });
+
+  for (const [what, change] of [
+    ["is OFF", (all: log4js.Configuration) => (all.categories["audit.login"]!.level = "OFF")],
+    ["is above its records", (all: log4js.Configuration) => (all.categories["audit.crud"]!.level = "WARN")],
+    ["is missing", (all: log4js.Configuration) => delete all.categories["audit.request"]],
+  ] as const) {
+    it(`tells when a category ${what}`, () => {
+      configure(change);
+      assert.throws(checkLogging, { code: "AUDIT_LOGGING_SILENT" });
+    });
+  }
+
+  it("takes a parent category for all of ours", () => {
+    log4js.configure({
+      levels,
+      appenders: { out: { type: "recording" } },
+      categories: {
+        default: { appenders: ["out"], level: "OFF" },
+        audit: { appenders: ["out"], level: "AUDIT" },
+      },
+    });
+    assert.doesNotThrow(checkLogging);
+  });
+});
+
+describe("createSink", () => {
+  const record = { level: "API", name: "audit.request", record_id: "r1", schema: 1 } as never;
+
+  it("writes a finished record as it is", () => {
+    configure();
+    createSink()(record);
+    assert.deepEqual(lines("api.log"), [record]);
+  });
+
+  it("gives appenders of others the event that logger.log would give them", () => {
+    configure((all) => {
+      all.appenders.memory = { type: "recording" };
+      all.categories["audit.request"]!.appenders.push("memory");
+    });
+    const recording = log4js.recording();
+    recording.reset();
+    createSink()(record);
+    log4js.getLogger("audit.request").log("API", record);
+    const [bySink, byLogger] = recording.replay().map(({ startTime: _time, ...event }) => event);
+    assert.deepEqual(bySink, byLogger);
+    assert.deepEqual(lines("api.log"), [record, record]);
+  });
+
+  it("follows a change of the level and a new configuration at once", () => {
+    configure();
+    const sink = createSink();
+    sink(record);
+    log4js.getLogger("audit.request").level = "OFF";
+    sink(record);
+    configure();
+    sink(record);
+    assert.deepEqual(lines("api.log"), [record, record]);
+  });
+});

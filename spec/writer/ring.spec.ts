@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as fc from "fast-check";
+import { Ring, ringMemory } from "#dist/writer/ring";
+
+describe("the ring", () => {
+  it("gives back every line in order, whatever the lines and however they are taken", () => {
+    const action = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 40 }).map((line) => ({ offer: line.replaceAll("\n", "") })),
+      fc.integer({ min: 1, max: 200 }).map((limit) => ({ take: limit })),
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 200 }), (actions) => {
+        const ring = new Ring(ringMemory(100));
+        const accepted: string[] = [];
+        let taken = "";
+        const take = (limit: number): boolean => {
+          const lines = ring.peek(limit);
+          if (!lines) return false;
+          assert.equal(lines.at(-1), 10, "whole lines");
+          taken += lines.toString();
+          ring.consume(lines.length);
+          return true;
+        };
+        for (const step of actions) {
+          if ("take" in step) take(step.take);
+          else if (ring.offer(step.offer)) accepted.push(Buffer.from(step.offer).toString());
+          assert.equal(ring.pendingLines, accepted.length - (taken.split("\n").length - 1));
+        }
+        while (take(1000));
+        assert.equal(taken, accepted.map((line) => `${line}\n`).join(""));
+        assert.equal(ring.pendingBytes, 0);
+      }),
+    );
+  });
+
+  it("takes a line again as soon as there is room", () => {
+    const ring = new Ring(ringMemory(100));
+    assert.ok(ring.offer("a".repeat(60)));
+    assert.ok(!ring.offer("b".repeat(50)));
+    ring.consume(ring.peek(1000)!.length);
+    assert.ok(ring.offer("b".repeat(50)), "room at the front");
+    assert.equal(ring.peek(1000)?.toString(), `${"b".repeat(50)}\n`);
+  });
+
+  it("refuses a line that is larger than itself", () => {
+    assert.ok(!new Ring(ringMemory(100)).offer("x".repeat(100)));
+  });
+});

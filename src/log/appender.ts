@@ -1,0 +1,111 @@
+/**
+ * The log4js appender behind `type: "activity-audit/appender"`: encodes each event once, and hands the line to
+ * the writer of its file. Safe with any number of processes on one file, so log4js's clustering is not needed.
+ *
+ * @module
+ */
+import type { AppenderFunction, CustomLayout, LayoutsParam, LoggingEvent } from "log4js";
+import { uuidv7 } from "uuidv7";
+import { checked } from "../check.js";
+import { AuditError } from "../errors.js";
+import { fault } from "../health.js";
+import { encode } from "../record/encode.js";
+import { buildTrail } from "../record/stated.js";
+import { formatTimestamp } from "../record/timestamp.js";
+import type { GapReport } from "../writer/gap.js";
+import type { WriterSettings } from "../writer/protocol.js";
+import type { Writer } from "../writer/writer.js";
+import { closeWriter, openWriter } from "../writer/writers.js";
+import { auditLayout, jsonLayout, ownRender } from "./layouts.js";
+import { appenderSchema, durabilityOf, writerSettings } from "./options.js";
+import { logRuntime } from "./runtime.js";
+
+/** An appender of ours: also takes a finished record without an event around it. */
+export interface AuditAppender extends AppenderFunction {
+  /** `undefined` when a layout of the user's must see the event. */
+  readonly writeRecord: ((record: { readonly name: string }) => void) | undefined;
+  shutdown(done: (error?: Error) => void): void;
+}
+
+/**
+ * Called by log4js for each appender of this type.
+ *
+ * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`; `AUDIT_DIRECTORY_UNWRITABLE`: the file
+ *   cannot be opened
+ * @example
+ * log4js.configure({
+ *   levels,
+ *   appenders: { audit: { type: "activity-audit/appender", filename: "audit_logs/audit.log" } },
+ *   categories: { default: { appenders: ["audit"], level: "AUDIT" } },
+ * });
+ */
+export function configure(config: unknown, layouts: LayoutsParam): AuditAppender {
+  const { type: _type, filename, layout, ...options } = checked("appender", appenderSchema, config);
+  const own = layout ? ownRender(layout) : ownByCategory();
+  const render = own ?? foreignRender(layouts, layout as CustomLayout);
+  const durability = durabilityOf(options.durability);
+  const writer = open(writerSettings(filename, options));
+
+  const append = (event: LoggingEvent): void =>
+    told(() => writer.write(render(event), durability(event.categoryName)));
+  const writeRecord = (record: { readonly name: string }): void =>
+    told(() => writer.write(encode(record, logRuntime().redactor), durability(record.name)));
+  return Object.assign(append, { writeRecord: own && writeRecord, shutdown: shutdownOf(writer) });
+}
+
+/* Only `onFull: "error"` asks for an error to reach the caller. */
+function told(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (error instanceof AuditError && error.code === "AUDIT_WRITER_FULL") throw error;
+    fault("log.appender", error);
+  }
+}
+
+function open(settings: WriterSettings): Writer {
+  try {
+    return openWriter(settings, gapLine);
+  } catch (error) {
+    throw new AuditError("AUDIT_DIRECTORY_UNWRITABLE", [settings.path, (error as Error).message], {
+      cause: error,
+    });
+  }
+}
+
+function shutdownOf(writer: Writer): AuditAppender["shutdown"] {
+  return (done) => {
+    try {
+      closeWriter(writer);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  };
+}
+
+/* Without a layout: audit records for our categories, the container log for all others. */
+function ownByCategory(): (event: LoggingEvent) => string {
+  const [record, container] = [ownRender(auditLayout()), ownRender(jsonLayout())];
+  return (event) => (event.categoryName.startsWith("audit.") ? record : container)!(event);
+}
+
+function foreignRender(layouts: LayoutsParam, layout: CustomLayout): (event: LoggingEvent) => string {
+  const made = layouts.layout(layout.type, layout as never) as ((event: LoggingEvent) => string) | undefined;
+  if (made) return (event) => made(event);
+  throw new AuditError("AUDIT_OPTION_INVALID", [
+    "appender.layout.type",
+    JSON.stringify(layout.type),
+    "the name of a layout of log4js, of activity-audit, or given to `log4js.addLayout`",
+  ]);
+}
+
+function gapLine({ from, to, count, why }: GapReport): string {
+  const details = { from: formatTimestamp(from), to: formatTimestamp(to), count, why };
+  const record = buildTrail(
+    { eventType: "GAP", details },
+    { at: Date.now(), context: undefined },
+    { recordId: uuidv7(), serviceName: logRuntime().serviceName },
+  );
+  return encode(record, logRuntime().redactor);
+}

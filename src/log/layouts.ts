@@ -1,0 +1,98 @@
+/**
+ * Our log4js layouts: JSON lines for files, one readable line for the console.
+ *
+ * @module
+ */
+import { styleText } from "node:util";
+import log4js, { type CustomLayout, type LoggingEvent } from "log4js";
+import { formatTimestamp } from "../record/timestamp.js";
+import { exceptionOf, messageOf } from "./message.js";
+import { containerLine, recordLine, type Render, sourceOf } from "./render.js";
+import { logRuntime } from "./runtime.js";
+
+const CONTAINER = "activity-audit/json";
+const RECORD = "activity-audit/record";
+const CONSOLE = "activity-audit/console";
+
+/** What a JSON layout can be told. */
+export interface LayoutOptions {
+  /** Written as `service_name` on what loggers write; default: the one given to `audit.start()`. */
+  readonly serviceName?: string;
+}
+
+/**
+ * The container log: one JSON object a line, with `timestamp`, `level`, `name`, `message`, the fields of every
+ * record, and `path`, `module`, `function`, `exception`. What must be hidden is hidden.
+ *
+ * @example
+ * { type: "stdout", layout: jsonLayout({ serviceName: "review_board" }) }
+ */
+export function jsonLayout(options: LayoutOptions = {}): CustomLayout {
+  return { ...options, type: CONTAINER };
+}
+
+/** Records of requests and calls, one JSON object a line; see `auditLayout`. */
+export function apiLayout(options: LayoutOptions = {}): CustomLayout {
+  return { ...options, type: RECORD };
+}
+
+/**
+ * Audit records, one JSON object a line. A finished record is written as it is; an object or text of your own
+ * (`logger.audit({ … })`) gets the fields that every record has before its own. What must be hidden is hidden.
+ */
+export function auditLayout(options: LayoutOptions = {}): CustomLayout {
+  return { ...options, type: RECORD };
+}
+
+/** What the console layout can be told. */
+export interface ConsoleLayoutOptions {
+  /** Colours the level; default: standard output is a terminal, and `NO_COLOR` is not set. */
+  readonly colour?: boolean;
+}
+
+/** One line for people: `LEVEL timestamp path module function message`, then the stack of an error. */
+export function consoleLayout(options: ConsoleLayoutOptions = {}): CustomLayout {
+  return { ...options, type: CONSOLE };
+}
+
+/** Ours, by the name in a layout's `type`; `undefined` for layouts of others. */
+export function ownRender(layout: CustomLayout): Render | undefined {
+  return makers[layout.type]?.(layout);
+}
+
+const makers: Readonly<Record<string, (options: CustomLayout) => Render>> = {
+  [CONTAINER]: ({ serviceName }) => containerLine(serviceName as string | undefined),
+  [RECORD]: ({ serviceName }) => recordLine(serviceName as string | undefined),
+  [CONSOLE]: ({ colour }) => consoleLine((colour as boolean | undefined) ?? isColourful()),
+};
+
+for (const [name, make] of Object.entries(makers)) log4js.addLayout(name, make);
+
+function isColourful(): boolean {
+  return process.stdout.isTTY && !process.env.NO_COLOR;
+}
+
+function consoleLine(colour: boolean): Render {
+  return (event) => {
+    const { path, module, function: name } = sourceOf(event);
+    const level = event.level.levelStr;
+    const words = [
+      colour ? styleText(event.level.colour as "cyan", level) : level,
+      formatTimestamp(event.startTime.getTime()),
+      path ?? "-",
+      module ?? "-",
+      name ?? "-",
+      summaryOf(event),
+    ];
+    const exception = exceptionOf(event.data);
+    if (exception !== null) words.push(`\n${exception}`);
+    return logRuntime().redactor.text(words.join(" "));
+  };
+}
+
+/* On the console a record is its sentence; the whole of it is in its file. */
+function summaryOf({ data }: LoggingEvent): string {
+  const [record] = data as [{ record_id?: unknown; message?: unknown } | undefined];
+  const isRecord = typeof record === "object" && record !== null && typeof record.record_id === "string";
+  return isRecord && typeof record.message === "string" ? record.message : messageOf(data);
+}

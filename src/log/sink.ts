@@ -1,0 +1,60 @@
+/**
+ * Hands finished records to log4js, as `logger.log` would, at less than half its cost.
+ *
+ * @module
+ */
+import log4js, { type Level } from "log4js";
+import { fault } from "../health.js";
+import type { AuditRecord } from "../record/types.js";
+import type { AuditAppender } from "./appender.js";
+import { type Category, internals } from "./internals.js";
+
+/** Takes a finished record. Never throws; a record that log4js would drop is counted as a fault. */
+export type Sink = (record: AuditRecord) => void;
+
+/**
+ * A sink for finished records: each goes to the appenders of the log4js category that it names.
+ *
+ * The category's level and appenders are read from log4js for each record, so that `configure` and
+ * `logger.level = …` hold at once. An appender of ours gets the record itself; any other gets an event.
+ */
+export function createSink(): Sink {
+  return (record) => {
+    try {
+      deliver(record);
+    } catch (error) {
+      fault("log.sink", error);
+    }
+  };
+}
+
+function deliver(record: AuditRecord): void {
+  const category = internals?.categories.get(record.name);
+  // Not configured, shut down, or not asked for yet: log4js itself knows what to do then.
+  if (!category || !internals?.clustering.isMaster()) return deliverByLogger(record);
+  const level = log4js.levels.getLevel(record.level);
+  if (!isEnabled(category, level)) return tellSilenced(record);
+  let event: log4js.LoggingEvent | undefined;
+  for (const appender of category.appenders) {
+    const direct = (appender as AuditAppender).writeRecord;
+    if (direct) direct(record);
+    else appender((event ??= new internals.LoggingEvent(record.name, level, [record], {})));
+  }
+}
+
+function isEnabled(category: Category, level: Level | undefined): level is Level {
+  return level !== undefined && category.level.level <= level.level;
+}
+
+function deliverByLogger(record: AuditRecord): void {
+  // An unconfigured log4js would configure itself here, to be silent.
+  if (!log4js.isConfigured())
+    return fault("log.unconfigured", new Error("A record was lost: log4js is not configured."));
+  const logger = log4js.getLogger(record.name);
+  if (!logger.isLevelEnabled(record.level)) return tellSilenced(record);
+  logger.log(record.level, record);
+}
+
+function tellSilenced({ name, level }: AuditRecord): void {
+  fault("log.silenced", new Error(`log4js drops ${level} records of category ${name}: its level is higher.`));
+}

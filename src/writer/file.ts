@@ -1,0 +1,199 @@
+/**
+ * One file that takes whole lines, whoever else writes to it.
+ *
+ * Any number of processes append with single `write` calls on `O_APPEND` descriptors; the kernel puts them one
+ * after the other. Before each batch the path is looked at: if another process has rotated it, or somebody
+ * has moved or deleted it, it is opened anew. A half line that a killed writer left is closed off first.
+ *
+ * @module
+ */
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import type { Stats } from "node:fs";
+import { dirname } from "node:path";
+import type { FileSettings } from "./protocol.js";
+import { wholeLines } from "./ring.js";
+import { rotate } from "./rotate.js";
+
+const NEWLINE = 10;
+const DAY_MS = 86_400_000;
+/** A last byte that is no newline is a half line only if the file does not grow for so long. */
+const HALF_LINE_MS = 2;
+/** How often, 1 ms apart, a rotation is tried while another process holds the lock. */
+const ROTATE_TRIES = 20;
+const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+export class LogFile {
+  #fd = -1;
+  #inode = -1;
+  /** How long the file is if nobody else has written since our last batch; -1 when we cannot know. */
+  #expectedSize = -1;
+  /** Another process has been seen writing to this file. */
+  #shared = false;
+
+  /** @param retire - takes over the descriptor of a file that has become a backup, to sync and close it */
+  constructor(
+    readonly settings: FileSettings,
+    private readonly retire: (fd: number) => void,
+  ) {}
+
+  get inode(): number {
+    return this.#inode;
+  }
+
+  /** How long the file was before the batch that `prepare` was called for. */
+  sizeBefore = 0;
+
+  /** Opens the file, making it and its folder if need be; throws what the system says when it cannot. */
+  open(): void {
+    makeFolder(dirname(this.settings.path));
+    const fd = openSync(this.settings.path, APPEND, this.settings.mode);
+    this.close();
+    this.#fd = fd;
+    this.#inode = fstatSync(fd).ino;
+    this.#expectedSize = -1;
+  }
+
+  /** Makes ready for `lines`; gives how many bytes of them may be written now, as whole lines. */
+  prepare(lines: Buffer): number {
+    const { maxBytes } = this.settings;
+    let { size } = this.#current();
+    if (this.#isDue(size, lines)) size = this.#rotate(lines);
+    if (size !== this.#expectedSize) size = this.#closeOffHalfLine(size);
+    this.sizeBefore = size;
+    return maxBytes > 0 && size + lines.length > maxBytes ? wholeLines(lines, maxBytes - size) : lines.length;
+  }
+
+  /**
+   * Writes `lines`, which `prepare` allowed, with one `write` if the system takes them in one.
+   *
+   * @returns bytes of whole lines that stand in the file; fewer than given when the disk is full
+   * @throws what the system says, when not even one line could be written
+   */
+  write(lines: Buffer): number {
+    let done = 0;
+    try {
+      while (done < lines.length) done += writeSync(this.#fd, lines, done, lines.length - done);
+    } catch (error) {
+      // The half line that may stand there now is closed off before the next batch, which begins with that line.
+      this.#expectedSize = -1;
+      const whole = lastWholeLine(lines, done);
+      if (whole === 0) throw error;
+      return whole;
+    }
+    this.#expectedSize = this.sizeBefore + done;
+    if (this.#shared) this.#unglue(lines);
+    return done;
+  }
+
+  sync(): void {
+    if (this.#fd >= 0) fsyncSync(this.#fd);
+  }
+
+  close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+  }
+
+  #current(): Stats {
+    const stat = statSync(this.settings.path, { throwIfNoEntry: false });
+    if (stat && stat.ino === this.#inode && this.#fd >= 0) return stat;
+    const old = this.#fd;
+    this.#fd = -1;
+    if (old >= 0) this.retire(old);
+    this.open();
+    return fstatSync(this.#fd);
+  }
+
+  #isDue(size: number, lines: Buffer): boolean {
+    if (size === 0) return false;
+    const { maxBytes, daily } = this.settings;
+    if (maxBytes > 0 && size + lines.indexOf(NEWLINE) + 1 > maxBytes) return true;
+    return daily && dayOf(fstatSync(this.#fd).mtimeMs) !== dayOf(Date.now());
+  }
+
+  /** A new, or at least a shorter, file; gives its size. */
+  #rotate(lines: Buffer): number {
+    for (let tries = 0; tries < ROTATE_TRIES; tries += 1) {
+      const renamed = rotate(this.settings.path, this.#inode, Date.now());
+      const { size } = this.#current();
+      if (renamed || !this.#isDue(size, lines)) return size;
+      Atomics.wait(pause, 0, 0, 1);
+    }
+    // The lock's owner takes its time: better a file that is too long than a line that waits.
+    return fstatSync(this.#fd).size;
+  }
+
+  /** Others have written, or we have just come: if the last of them was killed amid a line, end that line. */
+  #closeOffHalfLine(size: number): number {
+    this.#shared = this.#expectedSize >= 0;
+    let seen = size;
+    while (seen > 0 && this.#byteAt(seen - 1) !== NEWLINE) {
+      Atomics.wait(pause, 0, 0, HALF_LINE_MS);
+      const now = fstatSync(this.#fd).size;
+      if (now === seen) {
+        writeSync(this.#fd, "\n");
+        return seen + 1;
+      }
+      seen = now;
+    }
+    return seen;
+  }
+
+  /**
+   * A writer killed while our `write` waited behind its own leaves its half line right before our first one.
+   * Only possible if others wrote at the same moment; then our batch is found, and a glued line written again.
+   */
+  #unglue(lines: Buffer): void {
+    const { size } = fstatSync(this.#fd);
+    if (size === this.#expectedSize) return;
+    this.#expectedSize = -1;
+    if (this.sizeBefore === 0) return;
+    const start = this.sizeBefore - 1;
+    const region = Buffer.allocUnsafe(size - start);
+    const read = readSync(this.#fd, region, 0, region.length, start);
+    const first = lines.subarray(0, lines.indexOf(NEWLINE) + 1);
+    const at = region.subarray(0, read).indexOf(first);
+    if (at > 0 && region[at - 1] !== NEWLINE) writeSync(this.#fd, first);
+  }
+
+  #byteAt(position: number): number | undefined {
+    const byte = Buffer.allocUnsafe(1);
+    return readSync(this.#fd, byte, 0, 1, position) === 1 ? byte[0] : undefined;
+  }
+}
+
+/* Level by level: `recursive` never returns where a file system answers ENOENT although the parent is there. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" || existsSync(dirname(path))) throw error;
+    makeFolder(dirname(path));
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
+}
+
+/* Of `done` bytes, those of whole lines. A line that lacks only its newline counts: closing it off ends it. */
+function lastWholeLine(lines: Buffer, done: number): number {
+  if (done === 0) return 0;
+  if (lines[done] === NEWLINE) return done + 1;
+  return lines.lastIndexOf(NEWLINE, done - 1) + 1;
+}
+
+function dayOf(milliseconds: number): number {
+  return Math.floor(milliseconds / DAY_MS);
+}

@@ -1,0 +1,50 @@
+/**
+ * What was dropped, until it can be told in a line of its own: never silence.
+ *
+ * @module
+ */
+
+/** Dropped lines that follow one another. */
+export interface GapReport {
+  /** When the first and the last was dropped, in milliseconds since the epoch. */
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+  readonly why: string;
+}
+
+/** How often it is tried to tell of a gap while nothing else is logged. */
+const TELL_EVERY_MS = 250;
+
+export class Gap {
+  #report: GapReport | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param write - takes the report; false when there is still no room for it */
+  constructor(private readonly write: (report: GapReport) => boolean) {}
+
+  get open(): boolean {
+    return this.#report !== undefined;
+  }
+
+  add(why: string): void {
+    const now = Date.now();
+    const { from, count } = this.#report ?? { from: now, count: 0 };
+    this.#report = { from, to: now, count: count + 1, why };
+    this.#timer ??= setInterval(() => this.tell(true), TELL_EVERY_MS).unref();
+  }
+
+  tell(hasRoom: boolean): void {
+    const report = this.#report;
+    if (!report || !hasRoom) return;
+    // Closed before it is written, so that the line about the gap is not held up by the gap.
+    this.#report = undefined;
+    if (this.write(report)) this.close();
+    else this.#report ??= report;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * A ring of whole lines in shared memory: one producer, one consumer at a time, no copies in between.
+ *
+ * A line never wraps: where the tail is too short for it, it starts again at the front and the end of the old
+ * lines is noted, so that the consumer can hand any run of lines to a single `write`.
+ * Read position = write position means empty; a full ring keeps one byte free.
+ *
+ * @module
+ */
+import { HEADER_BYTES, READ_AT, WRAP_AT, WRITE_AT } from "./protocol.js";
+
+const NEWLINE = 10;
+/** Most bytes of UTF-8 that one UTF-16 unit of a string can become. */
+const UTF8_MAX = 3;
+
+/** The shared memory of a ring with room for `bytes` bytes of lines. */
+export function ringMemory(bytes: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(HEADER_BYTES + bytes);
+}
+
+export class Ring {
+  readonly words: Int32Array;
+  readonly capacity: number;
+  readonly #bytes: Buffer;
+  /** The producer's own copy of both positions: an atomic load only when the ring seems full. */
+  #writeAt: number;
+  #readSeen: number;
+
+  /** Producer: all bytes that it has ever put in. */
+  producedBytes = 0;
+
+  constructor(readonly memory: SharedArrayBuffer) {
+    this.words = new Int32Array(memory, 0, HEADER_BYTES / 4);
+    this.#bytes = Buffer.from(memory as unknown as ArrayBuffer, HEADER_BYTES);
+    this.capacity = this.#bytes.length;
+    this.#writeAt = Atomics.load(this.words, WRITE_AT);
+    this.#readSeen = Atomics.load(this.words, READ_AT);
+  }
+
+  /** Producer: adds `line` and a newline. False when there is no room now. */
+  offer(line: string): boolean {
+    let at = this.#place(line.length * UTF8_MAX + 1);
+    if (at < 0) at = this.#place(Buffer.byteLength(line) + 1);
+    if (at < 0) return false;
+    const end = at + this.#bytes.write(line, at);
+    this.#bytes[end] = NEWLINE;
+    if (at !== this.#writeAt) Atomics.store(this.words, WRAP_AT, this.#writeAt);
+    this.#writeAt = end + 1;
+    this.producedBytes += end + 1 - at;
+    Atomics.store(this.words, WRITE_AT, this.#writeAt);
+    return true;
+  }
+
+  /** Where `need` bytes can stand in one piece, or -1. */
+  #place(need: number): number {
+    const at = this.#placeBefore(this.#readSeen, need);
+    if (at >= 0) return at;
+    this.#readSeen = Atomics.load(this.words, READ_AT);
+    return this.#placeBefore(this.#readSeen, need);
+  }
+
+  #placeBefore(readAt: number, need: number): number {
+    const writeAt = this.#writeAt;
+    if (writeAt < readAt) return readAt - writeAt > need ? writeAt : -1;
+    if (this.capacity - writeAt >= need) return writeAt;
+    return readAt > need ? 0 : -1;
+  }
+
+  /** Consumer: the oldest lines that stand in one piece, at most about `limit` bytes; `undefined` when empty. */
+  peek(limit: number): Buffer | undefined {
+    const writeAt = Atomics.load(this.words, WRITE_AT);
+    let readAt = Atomics.load(this.words, READ_AT);
+    let end = writeAt;
+    if (readAt > writeAt) {
+      end = Atomics.load(this.words, WRAP_AT);
+      if (readAt === end) {
+        readAt = 0;
+        end = writeAt;
+        Atomics.store(this.words, READ_AT, 0);
+      }
+    }
+    if (readAt === end) return undefined;
+    const lines = this.#bytes.subarray(readAt, end);
+    return lines.length <= limit ? lines : lines.subarray(0, wholeLines(lines, limit));
+  }
+
+  /** Consumer: the first `count` bytes of what `peek` gave are done. */
+  consume(count: number): void {
+    Atomics.store(this.words, READ_AT, Atomics.load(this.words, READ_AT) + count);
+    Atomics.notify(this.words, READ_AT);
+  }
+
+  /** Bytes that wait, as of now. */
+  get pendingBytes(): number {
+    const writeAt = Atomics.load(this.words, WRITE_AT);
+    const readAt = Atomics.load(this.words, READ_AT);
+    if (readAt <= writeAt) return writeAt - readAt;
+    return Atomics.load(this.words, WRAP_AT) - readAt + writeAt;
+  }
+
+  /** Lines that wait, as of now. Counts newlines, so not for the hot path. */
+  get pendingLines(): number {
+    const writeAt = Atomics.load(this.words, WRITE_AT);
+    const readAt = Atomics.load(this.words, READ_AT);
+    if (readAt <= writeAt) return countLines(this.#bytes.subarray(readAt, writeAt));
+    const old = this.#bytes.subarray(readAt, Atomics.load(this.words, WRAP_AT));
+    return countLines(old) + countLines(this.#bytes.subarray(0, writeAt));
+  }
+}
+
+/** How many of the first `limit` bytes are whole lines; the first line is always whole. */
+export function wholeLines(lines: Buffer, limit: number): number {
+  const end = lines.lastIndexOf(NEWLINE, Math.max(limit - 1, 0)) + 1;
+  return end > 0 && limit > 0 ? end : lines.indexOf(NEWLINE) + 1;
+}
+
+export function countLines(lines: Buffer): number {
+  let count = 0;
+  for (let at = lines.indexOf(NEWLINE); at >= 0; at = lines.indexOf(NEWLINE, at + 1)) count += 1;
+  return count;
+}

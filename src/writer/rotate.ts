@@ -1,0 +1,50 @@
+/**
+ * Turns the file into a backup: by rename, to a name that no other backup has.
+ *
+ * A rename is what followers such as Vector and `tail -F` understand without loss or doubles; numbers that
+ * shift, and copy-and-truncate, are not. A process that still holds the old file appends to the backup, and
+ * finds the new file before its next batch.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { renameSync, statSync } from "node:fs";
+import { basename, dirname, extname, join } from "node:path";
+import { withLock } from "./lock.js";
+
+/**
+ * Renames the file to a fresh backup name, if it still is the one with `inode`.
+ *
+ * @returns false when another process has just done it, or is doing it now
+ */
+export function rotate(path: string, inode: number, now: number): boolean {
+  let renamed = false;
+  withLock(`${path}.lock`, () => {
+    if (statSync(path, { throwIfNoEntry: false })?.ino !== inode) return;
+    try {
+      renameSync(path, backupPath(path, now));
+      renamed = true;
+    } catch (error) {
+      // ENOENT: a process without our lock was faster.
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+  });
+  return renamed;
+}
+
+/** `audit.log` → `audit-20261124T084100.123Z-1f3a9c2b.log`: sorts by time, and is matched by `audit*.log`. */
+function backupPath(path: string, now: number): string {
+  const extension = extname(path);
+  const stamp = new Date(now).toISOString().replace(/[-:]/g, "");
+  const unique = randomBytes(4).toString("hex");
+  return join(dirname(path), `${basename(path, extension)}-${stamp}-${unique}${extension}`);
+}
+
+/** Matches the file names of backups of `path`; compressed ones too. */
+export function backupPattern(path: string): RegExp {
+  const extension = extname(path);
+  const [name, end] = [basename(path, extension), extension].map((text) =>
+    text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"),
+  );
+  return new RegExp(`^${name}-\\d{8}T\\d{6}\\.\\d{3}Z-[0-9a-f]{8}${end}(\\.gz)?$`);
+}

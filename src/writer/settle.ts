@@ -1,0 +1,64 @@
+/**
+ * Finds out how much of a batch had reached the file when the thread that wrote it died.
+ *
+ * @module
+ */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { FLIGHT_BYTES, FLIGHT_INODE, FLIGHT_SIZE, loadNumber, type FileSettings } from "./protocol.js";
+import type { Ring } from "./ring.js";
+import { backupPattern } from "./rotate.js";
+
+const NEWLINE = 10;
+
+/** Takes those lines of the batch in flight out of the ring that stand in the file, so that none is written twice. */
+export function settleFlight(ring: Ring, settings: FileSettings): void {
+  const flight = ring.words[FLIGHT_BYTES] ?? 0;
+  ring.words[FLIGHT_BYTES] = 0;
+  const lines = flight > 0 ? ring.peek(ring.capacity)?.subarray(0, flight) : undefined;
+  const path = lines && pathOf(settings.path, loadNumber(ring.words, FLIGHT_INODE));
+  if (!lines || !path) return;
+  const arrived = arrivedBytes(lines, readFrom(path, loadNumber(ring.words, FLIGHT_SIZE), settings.mode));
+  if (arrived > 0) ring.consume(arrived);
+}
+
+/* Another process may have made a backup of the file meanwhile. */
+function pathOf(path: string, inode: number): string | undefined {
+  const pattern = backupPattern(path);
+  const folder = dirname(path);
+  return readdirSync(folder)
+    .filter((name) => name === basename(path) || pattern.test(name))
+    .map((name) => join(folder, name))
+    .find((candidate) => statSync(candidate, { throwIfNoEntry: false })?.ino === inode);
+}
+
+function readFrom(path: string, start: number, mode: number): Buffer {
+  const fd = openSync(path, constants.O_RDWR);
+  try {
+    // Changing the mode takes the lock that `write` holds in the kernel: a `write` still under way ends first.
+    fchmodSync(fd, mode);
+    const region = Buffer.alloc(Math.max(fstatSync(fd).size - start, 0));
+    return region.subarray(0, readSync(fd, region, 0, region.length, start));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** How many bytes of `lines`, in whole lines, stand in `region`. Other writers' lines may stand before them. */
+function arrivedBytes(lines: Buffer, region: Buffer): number {
+  const at = region.indexOf(lines.subarray(0, lines.indexOf(NEWLINE) + 1));
+  if (at < 0) return 0;
+  const found = region.subarray(at, at + lines.length);
+  let same = 0;
+  while (same < found.length && found[same] === lines[same]) same += 1;
+  return lines.subarray(0, same).lastIndexOf(NEWLINE) + 1;
+}

@@ -1,0 +1,141 @@
+/**
+ * The writer thread: waits for lines in the rings it was given, and appends them to their files.
+ *
+ * It lives in `Atomics.wait`, without an event loop, so that neither a busy nor a blocked main thread holds it
+ * up. It never loses a line: what cannot be written now stays in the ring, and is tried again.
+ *
+ * @module
+ */
+import { closeSync, fsyncSync } from "node:fs";
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { drain } from "./drain.js";
+import { LogFile } from "./file.js";
+import { ThreadClaim } from "./owner.js";
+import { FAILING, MAIL, SLEEPING, type ThreadMail, type ThreadNews, WAKE } from "./protocol.js";
+import { Ring } from "./ring.js";
+
+/** After a batch, how long to let lines gather before the next: the window that SIGKILL can take. */
+const LINGER_MS = 2;
+/** So many empty looks, `LINGER_MS` apart, before the thread sleeps and has to be woken. */
+const LOOKS_BEFORE_SLEEP = 10;
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 1000;
+
+/** What a thread is started with. */
+export interface ThreadStart {
+  readonly control: SharedArrayBuffer;
+  readonly mail: MessagePort;
+  /** Counts the threads of a process; see `owner.ts`. */
+  readonly generation: number;
+}
+
+interface Slot {
+  readonly ring: Ring;
+  readonly claim: ThreadClaim;
+  readonly file: LogFile;
+  retryAt: number;
+  retryMs: number;
+  lastCode: string;
+}
+
+function run({ control, mail, generation }: ThreadStart): void {
+  const words = new Int32Array(control);
+  const slots = new Map<number, Slot>();
+  let mailSeen = 0;
+  let looks = 0;
+  for (;;) {
+    const woken = Atomics.load(words, WAKE);
+    const posted = Atomics.load(words, MAIL);
+    if (posted !== mailSeen) {
+      mailSeen = posted;
+      readMail(mail, slots, generation);
+    }
+    let busy = false;
+    for (const [id, slot] of slots) busy = serve(id, slot) || busy;
+    looks = busy ? 0 : looks + 1;
+    if (looks < LOOKS_BEFORE_SLEEP) {
+      Atomics.wait(words, WAKE, woken, LINGER_MS);
+      continue;
+    }
+    Atomics.store(words, SLEEPING, 1);
+    if (!hasWork(slots) && Atomics.load(words, MAIL) === mailSeen) {
+      Atomics.wait(words, WAKE, woken, untilRetry(slots));
+    }
+    Atomics.store(words, SLEEPING, 0);
+  }
+}
+
+function readMail(mail: MessagePort, slots: Map<number, Slot>, generation: number): void {
+  for (let letter = receiveMessageOnPort(mail); letter; letter = receiveMessageOnPort(mail)) {
+    const message = letter.message as ThreadMail;
+    if (message.kind === "open") {
+      const ring = new Ring(message.ring);
+      slots.set(message.id, {
+        ring,
+        claim: new ThreadClaim(ring.words, generation),
+        file: new LogFile(message.file, (fd) => {
+          fsyncSync(fd);
+          closeSync(fd);
+          tell({ kind: "rotated", id: message.id });
+        }),
+        retryAt: 0,
+        retryMs: FIRST_RETRY_MS,
+        lastCode: "",
+      });
+    } else {
+      slots.get(message.id)?.file.close();
+      slots.delete(message.id);
+    }
+  }
+}
+
+/** Writes what waits for one file; true if there was something and it could be written. */
+function serve(id: number, slot: Slot): boolean {
+  if (slot.ring.pendingBytes === 0 || slot.retryAt > performance.now()) return false;
+  if (!slot.claim.take()) return false;
+  try {
+    drain(slot.ring, slot.file, slot.claim);
+    recovered(slot);
+    return true;
+  } catch (error) {
+    failed(id, slot, error as NodeJS.ErrnoException);
+    return false;
+  } finally {
+    slot.claim.release();
+  }
+}
+
+function recovered(slot: Slot): void {
+  if (slot.lastCode === "") return;
+  slot.retryMs = FIRST_RETRY_MS;
+  slot.lastCode = "";
+  Atomics.store(slot.ring.words, FAILING, 0);
+}
+
+function failed(id: number, slot: Slot, error: NodeJS.ErrnoException): void {
+  const code = error.code ?? error.name;
+  Atomics.store(slot.ring.words, FAILING, 1);
+  slot.file.close();
+  slot.retryAt = performance.now() + slot.retryMs;
+  slot.retryMs = Math.min(slot.retryMs * 2, LAST_RETRY_MS);
+  if (code !== slot.lastCode) tell({ kind: "failed", id, code, message: error.message });
+  slot.lastCode = code;
+}
+
+function hasWork(slots: Map<number, Slot>): boolean {
+  const now = performance.now();
+  return [...slots.values()].some(({ ring, retryAt }) => ring.pendingBytes > 0 && retryAt <= now);
+}
+
+function untilRetry(slots: Map<number, Slot>): number {
+  const waiting = [...slots.values()].filter(({ ring }) => ring.pendingBytes > 0);
+  const next = Math.min(...waiting.map(({ retryAt }) => retryAt));
+  return Number.isFinite(next) ? Math.max(next - performance.now(), 1) : Number.POSITIVE_INFINITY;
+}
+
+function tell(news: ThreadNews): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort, no window
+  parentPort?.postMessage(news);
+}
+
+run(workerData as ThreadStart);

@@ -1,0 +1,305 @@
+/**
+ * The calling thread's side of one file: takes lines, and knows what became of them.
+ *
+ * @module
+ */
+import { AuditError } from "../errors.js";
+import { fault } from "../health.js";
+import type { Crew, Member } from "./crew.js";
+import { drain } from "./drain.js";
+import { LogFile } from "./file.js";
+import { Gap, type GapReport } from "./gap.js";
+import { CallerClaim } from "./owner.js";
+import { type Durability, FAILING, READ_AT, type ThreadNews, type WriterSettings } from "./protocol.js";
+import { Ring, ringMemory } from "./ring.js";
+import { settleFlight } from "./settle.js";
+import { syncAndClose, syncPath } from "./sync.js";
+
+/** No progress for so long while a caller waits for room: the thread is taken for hung, or dead. */
+const HUNG_MS = 500;
+/** How long a line that must reach the file now waits for the thread to return from its `write`. */
+const TURN_MS = 5000;
+/** After a failed attempt of the caller's own, how long lines are only queued. */
+const RETRY_MS = 100;
+
+/** What `audit.health()` says of one file. */
+export interface FileHealth {
+  readonly path: string;
+  /** `ok`; `failing`: the last attempt to write failed, lines wait; `full`: lines are being dropped. */
+  readonly state: "ok" | "failing" | "full";
+  /** Lines that stand in the file, since the process began. */
+  readonly written: number;
+  readonly dropped: number;
+  readonly queued_bytes: number;
+  readonly last_error: string | null;
+}
+
+let nextId = 1;
+
+export class Writer implements Member {
+  readonly id = nextId++;
+  readonly memory: SharedArrayBuffer;
+  readonly #ring: Ring;
+  readonly #claim: CallerClaim;
+  readonly #file: LogFile;
+  readonly #gap: Gap;
+  #accepted = 0;
+  #dropped = 0;
+  /** A wait for room has timed out: the next lines do not wait until there is room again. */
+  #stalled = false;
+  #retryAt = 0;
+  #exiting = false;
+  #joined = false;
+  /** Descriptors of files that have become backups, while they are brought to the disk. */
+  readonly #retiring = new Set<Promise<void>>();
+  #lastError: string | null = null;
+
+  /**
+   * @param describeGap - makes the line that tells of dropped ones
+   * @param onRotate - hears of each new backup
+   */
+  constructor(
+    readonly settings: WriterSettings,
+    readonly crew: Crew,
+    describeGap: (gap: GapReport) => string,
+    private readonly onRotate: () => void,
+  ) {
+    this.memory = ringMemory(settings.ringBytes);
+    this.#ring = new Ring(this.memory);
+    this.#claim = new CallerClaim(this.#ring.words);
+    this.#file = new LogFile(settings, (fd) => this.#retire(fd));
+    this.#gap = new Gap((report) => this.#enqueue(describeGap(report)) && this.#seeToIt());
+    this.#file.open();
+  }
+
+  /**
+   * Takes a line, without its newline. True: it is written, or will be.
+   *
+   * @throws {AuditError} `AUDIT_WRITER_FULL`, only with `onFull: "error"`
+   */
+  write(line: string, durability: Durability): boolean {
+    if (this.#gap.open) this.#gap.tell(this.#hasRoom);
+    if (durability !== "memory" || this.#exiting || !this.crew.available)
+      return this.#writeNow(line, durability);
+    return this.#enqueue(line) || this.#whenFull(line);
+  }
+
+  #enqueue(line: string): boolean {
+    if (!this.#ring.offer(line)) return false;
+    if (!this.#joined) this.#join();
+    this.#accepted += 1;
+    this.#stalled = false;
+    this.crew.nudge();
+    return true;
+  }
+
+  /** The file has the line when this returns; only if it cannot be written, the line is queued. */
+  #writeNow(line: string, durability: Durability): boolean {
+    if (this.#isFailing && this.#retryAt > performance.now())
+      return this.#enqueue(line) || this.#whenFull(line);
+    if (!this.#claim.take(TURN_MS)) return this.#enqueue(line) || this.#whenFull(line);
+    try {
+      drain(this.#ring, this.#file, this.#claim);
+      appendLine(this.#file, line);
+      this.#accepted += 1;
+      this.#settled();
+      if (durability === "fsync") this.#file.sync();
+      return true;
+    } catch (error) {
+      this.#failed(error as Error);
+      return this.#enqueue(line) || this.#drop("the file cannot be written");
+    } finally {
+      this.#claim.release();
+    }
+  }
+
+  #whenFull(line: string): boolean {
+    if (Buffer.byteLength(line) >= this.#ring.capacity) return this.#writeNow(line, "os");
+    const { onFull, maxBlockMs } = this.settings;
+    if (onFull === "error") {
+      this.#dropped += 1;
+      throw new AuditError("AUDIT_WRITER_FULL", [this.settings.path, this.#ring.capacity]);
+    }
+    if (onFull === "drop" || this.#stalled) return this.#drop("the ring was full");
+    if (this.#waitForRoom(line, maxBlockMs)) return true;
+    this.#stalled = true;
+    return this.#drop(`the ring was full for ${maxBlockMs} ms`);
+  }
+
+  #waitForRoom(line: string, maxBlockMs: number): boolean {
+    const deadline = performance.now() + maxBlockMs;
+    let readAt = Atomics.load(this.#ring.words, READ_AT);
+    let progressAt = performance.now();
+    for (let now = progressAt; now < deadline; now = performance.now()) {
+      this.crew.wake();
+      Atomics.wait(this.#ring.words, READ_AT, readAt, Math.min(deadline - now, 5));
+      if (this.#enqueue(line)) return true;
+      const seen = Atomics.load(this.#ring.words, READ_AT);
+      if (seen !== readAt) progressAt = performance.now();
+      readAt = seen;
+      if (performance.now() - progressAt > HUNG_MS) this.#takeOverFromHung();
+    }
+    return false;
+  }
+
+  /* While the file fails, the thread rests between its attempts; that is no reason to replace it. */
+  #takeOverFromHung(): void {
+    if (this.#isFailing || !this.#drainHere(0)) return;
+    this.crew.replace();
+  }
+
+  #join(): void {
+    this.#joined = true;
+    this.crew.join(this, this.settings.threadFile);
+  }
+
+  /* Without a thread a line in the ring would wait for the next call. */
+  #seeToIt(): boolean {
+    return this.crew.available || this.#drainHere(0);
+  }
+
+  #retire(fd: number): void {
+    const done = syncAndClose(fd).then(() => void this.#retiring.delete(done));
+    this.#retiring.add(done);
+    this.onRotate();
+  }
+
+  #drop(why: string): false {
+    this.#dropped += 1;
+    this.#gap.add(why);
+    return false;
+  }
+
+  /** Writes what waits on this thread; false when it could not all be written. */
+  #drainHere(waitMs: number): boolean {
+    if (!this.#claim.take(waitMs)) return false;
+    try {
+      drain(this.#ring, this.#file, this.#claim);
+      this.#settled();
+      return true;
+    } catch (error) {
+      this.#failed(error as Error);
+      return false;
+    } finally {
+      this.#claim.release();
+    }
+  }
+
+  onThreadLost(): void {
+    this.#claim.seize();
+    try {
+      settleFlight(this.#ring, this.settings);
+    } catch (error) {
+      this.#failed(error as Error);
+    } finally {
+      this.#claim.release();
+    }
+    this.#drainHere(0);
+  }
+
+  onNews(news: ThreadNews): void {
+    if (news.kind === "rotated") return this.onRotate();
+    this.#lastError = news.message;
+    fault("writer.disk", new Error(news.message));
+  }
+
+  /**
+   * Writes all that waits, on the calling thread; for the end of the process and of an appender.
+   * From `exiting` on, every further line is written before its call returns.
+   *
+   * @returns how many lines could not be written
+   */
+  finish(waitMs: number, exiting: boolean): number {
+    this.#exiting ||= exiting;
+    if (!this.#claim.take(waitMs)) this.#takeOverFromWrite();
+    this.#claim.release();
+    this.#retryAt = 0;
+    if (this.#drainHere(0) && this.#gap.open) {
+      this.#gap.tell(true);
+      this.#drainHere(0);
+    }
+    return this.#ring.pendingLines;
+  }
+
+  /* The thread has been inside `write` for long. Either it died there, or the disk stalls; then this waits too. */
+  #takeOverFromWrite(): void {
+    this.crew.replace();
+    this.#claim.seize();
+    try {
+      settleFlight(this.#ring, this.settings);
+    } catch (error) {
+      this.#failed(error as Error);
+    }
+  }
+
+  /** Resolves true when all that was accepted until now is on the file, false after `timeoutMs`. */
+  async drained(timeoutMs: number, fsync: boolean): Promise<boolean> {
+    const deadline = performance.now() + timeoutMs;
+    if (this.#gap.open) this.#gap.tell(this.#hasRoom);
+    const target = this.#ring.producedBytes;
+    while (this.#ring.producedBytes - this.#ring.pendingBytes < target) {
+      if (performance.now() > deadline) return false;
+      if (this.crew.available) this.crew.wake();
+      else this.#drainHere(0);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    if (fsync) await Promise.all([...this.#retiring, syncPath(this.settings.path)]);
+    return true;
+  }
+
+  close(): void {
+    if (this.#joined) this.crew.leave(this);
+    this.#gap.close();
+    this.#file.close();
+  }
+
+  /** Lines that stand in the file. */
+  get written(): number {
+    return this.#accepted - this.#ring.pendingLines;
+  }
+
+  get queuedLines(): number {
+    return this.#ring.pendingLines;
+  }
+
+  health(): FileHealth {
+    const state = this.#gap.open ? "full" : this.#isFailing ? "failing" : "ok";
+    return {
+      path: this.settings.path,
+      state,
+      written: this.written,
+      dropped: this.#dropped,
+      queued_bytes: this.#ring.pendingBytes,
+      last_error: this.#lastError,
+    };
+  }
+
+  get #isFailing(): boolean {
+    return Atomics.load(this.#ring.words, FAILING) === 1;
+  }
+
+  /** Room enough that a line about dropped ones does not itself make the next one wait. */
+  get #hasRoom(): boolean {
+    return this.#ring.pendingBytes <= this.#ring.capacity / 2;
+  }
+
+  #settled(): void {
+    this.#retryAt = 0;
+    if (this.#isFailing) Atomics.store(this.#ring.words, FAILING, 0);
+  }
+
+  #failed(error: Error): void {
+    Atomics.store(this.#ring.words, FAILING, 1);
+    this.#retryAt = performance.now() + RETRY_MS;
+    this.#lastError = error.message;
+    this.#file.close();
+    fault("writer.disk", error);
+    if (!this.crew.available) setTimeout(() => this.#drainHere(0), RETRY_MS).unref();
+  }
+}
+
+function appendLine(file: LogFile, line: string): void {
+  const bytes = Buffer.from(`${line}\n`);
+  file.prepare(bytes);
+  file.write(bytes);
+}
