@@ -43,12 +43,18 @@ function lines(file: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
+function admitPatient(): void {
+  log4js.getLogger("patients").info("admitted %s", "p1", { password: "hunter2", ward: 3 });
+}
+
+/** The field `of` of each record of a file. */
+function of(file: string): unknown[] {
+  return lines(file).map((record) => record.of);
+}
+
 describe("auditLogging", () => {
   it("writes what the application logs to app.log, with the place of the call and without secrets", () => {
     configure();
-    function admitPatient(): void {
-      log4js.getLogger("patients").info("admitted %s", "p1", { password: "hunter2", ward: 3 });
-    }
     admitPatient();
     const [record] = written("app.log");
     assert.ok(record);
@@ -87,7 +93,6 @@ describe("auditLogging", () => {
       log4js.getLogger(name).audit({ of: name });
     log4js.getLogger("audit.request").api({ of: "audit.request" });
     log4js.getLogger("audit.login").login({ of: "audit.login" });
-    const of = (file: string): unknown[] => lines(file).map((record) => record.of);
     assert.deepEqual(of("audit.log"), ["audit.crud", "audit.trail", "audit.event"]);
     assert.deepEqual(of("api.log"), ["audit.request"]);
     assert.deepEqual(of("login.log"), ["audit.login"]);

@@ -56,6 +56,8 @@ export function commonFields<Level extends string, Name extends string>(
     span_id: context?.spanId ?? null,
     outcome: head.outcome,
     extra: { ...context?.extra, ...head.extra },
+    // Keeps the place; JSON leaves out what is undefined.
+    redacted: undefined,
   };
 }
 

@@ -6,21 +6,21 @@
  *
  * @module
  */
-import { MAX_PATHS, redactFields } from "./fields.js";
+import { redactFields } from "./fields.js";
 import type { Finding } from "./hide.js";
-import { MAX_LINE, UNLIMITED, type Limits } from "./limits.js";
-import { type Fields, put } from "./plain.js";
+import { MAX_LINE, MAX_PATHS, UNLIMITED, type Limits } from "./limits.js";
+import type { Fields } from "./plain.js";
 import type { Redactor } from "./redactor.js";
 import { regularFields } from "./regular.js";
 import { hasEcho, Sweep } from "./sweep.js";
-import { IRREGULAR } from "./walk.js";
+import type { Walk } from "./walk.js";
 
 /** Harder and harder limits for a record whose line would be too long: escapes can make six characters of one. */
 const TRIES = [1, 8, 64, 1024];
 
 /**
  * The record as one line of JSON without its line break: redacted, bounded to 1048576 characters, and free of
- * control characters. Takes any object; never throws, and calls no getter and no `toJSON` more often than once.
+ * control characters. Takes any object, and never throws.
  *
  * @example
  * encode(record, createRedactor()); // {"timestamp":"2026-01-05 09:12:44.031","level":"API",…
@@ -36,18 +36,59 @@ export interface Encoded {
 }
 
 export function encodeWithFindings(record: object, redactor: Redactor): Encoded {
+  try {
+    const walk = redactor.walk(redactor.limits);
+    const encoded = encodeShown(redactFields(record, walk), walk, redactor);
+    if (encoded.line.length <= MAX_LINE) return encoded;
+  } catch {
+    // It is no plain data within the limits, or code of the application's ran into us.
+  }
+  return encodeCopy(record, redactor);
+}
+
+function encodeCopy(record: object, redactor: Redactor): Encoded {
   for (const factor of TRIES) {
     try {
-      const encoded = encodeWithin(record, redactor, tightened(redactor.limits, factor));
+      const walk = redactor.walk(UNLIMITED);
+      const copy = regularFields(record, tightened(redactor.limits, factor));
+      const encoded = encodeShown(redactFields(copy, walk), walk, redactor);
       if (encoded.line.length <= MAX_LINE) return encoded;
     } catch {
-      // Code of the application's ran into us: a trap of a Proxy, a patched prototype. Try with less of it.
+      // A trap of a Proxy, a patched prototype: what cannot be read with less of it either is not read.
     }
   }
   return {
     line: '{"level":"AUDIT","name":"audit.trail","message":"a record that cannot be read"}',
     findings: [],
   };
+}
+
+/** @param shown - what the walk has made of the record; a copy of ours if something was found */
+function encodeShown(shown: Fields, walk: Walk, redactor: Redactor): Encoded {
+  const { hider } = walk;
+  const known = hider.findings.length;
+  if (known > 0) listFindings(shown, hider.findings);
+  let line = JSON.stringify(shown);
+  if (walk.namesHaveForms || (hider.echoes && hasEcho(line, hider.echoes))) {
+    const swept = new Sweep(hider, redactor.forms).record(shown);
+    if (hider.findings.length > known) {
+      listFindings(swept, hider.findings);
+      line = JSON.stringify(swept);
+    }
+  }
+  return { line: withoutControls(line), findings: hider.findings };
+}
+
+/** Fills in `redacted`. It stands after `extra`, where records of ours keep a place for it. */
+function listFindings(copy: Fields, findings: readonly Finding[]): void {
+  const paths: unknown[] = Array.isArray(copy.redacted) ? copy.redacted.slice(0, MAX_PATHS) : [];
+  let more = 0;
+  for (const { path } of findings) {
+    if (paths.length >= MAX_PATHS) more += 1;
+    else if (!paths.includes(path)) paths.push(path);
+  }
+  if (more > 0) paths.push(`(${more} more)`);
+  copy.redacted = paths;
 }
 
 function tightened(limits: Limits, factor: number): Limits {
@@ -60,44 +101,9 @@ function tightened(limits: Limits, factor: number): Limits {
   };
 }
 
-function encodeWithin(record: object, redactor: Redactor, limits: Limits): Encoded {
-  let walk = redactor.walk(limits);
-  let shown: object;
-  try {
-    shown = redactFields(record, walk);
-  } catch (error) {
-    if (error !== IRREGULAR && !(error instanceof Error)) throw error;
-    walk = redactor.walk(UNLIMITED);
-    shown = redactFields(regularFields(record, limits), walk);
-  }
-  const { findings } = walk.hider;
-  const known = findings.length;
-  let line = JSON.stringify(known === 0 ? shown : withRedacted(shown, findings));
-  if (redactor.forms.mayBeIn(line) || hasEcho(line, walk.hider)) {
-    shown = new Sweep(walk.hider, redactor.forms).record(shown as Fields);
-    if (findings.length > known) line = JSON.stringify(withRedacted(shown, findings));
-  }
-  return { line: withoutControls(line), findings };
-}
-
-/** The record with `redacted` in its place, after `extra`. */
-function withRedacted(record: object, findings: readonly Finding[]): object {
-  const { redacted: before, ...fields } = record as Fields;
-  const paths = [...new Set([...(Array.isArray(before) ? before : []), ...findings.map(({ path }) => path)])];
-  const more = paths.length - MAX_PATHS;
-  const list = more > 0 ? [...paths.slice(0, MAX_PATHS), `(${more} more)`] : paths;
-  if (!Object.hasOwn(fields, "extra")) return { ...fields, redacted: list };
-  const copy: Fields = {};
-  for (const key of Object.keys(fields)) {
-    put(copy, key, fields[key]);
-    if (key === "extra") copy.redacted = list;
-  }
-  return copy;
-}
-
 /**
  * JSON lets through C1 controls, which some terminals obey, and U+2028 and U+2029, which some readers take for
- * line breaks. A line of ASCII has none of them.
+ * line breaks. A line of ASCII, as most are, has none of them.
  */
 function withoutControls(line: string): string {
   if (Buffer.byteLength(line) === line.length) return line;

@@ -44,8 +44,8 @@ export interface Finding {
 /** What was hidden in one record. */
 export class Hider {
   readonly findings: Finding[] = [];
-  /** What, to look for the same value elsewhere in the record. */
-  readonly echoes = new Map<string, string>();
+  /** What, to look for the same value elsewhere in the record; and what stands for it. */
+  echoes: Map<string, string> | undefined;
 
   constructor(private readonly pseudonym: Pseudonym | null) {}
 
@@ -137,14 +137,9 @@ export class Hider {
   private echo(value: unknown, shown: unknown, shortest = MIN_ECHO): unknown {
     if (typeof value !== "string" && typeof value !== "number") return shown;
     const text = String(value);
-    if (
-      text.length >= shortest &&
-      text.length <= MAX_ECHO &&
-      text !== REDACTED &&
-      this.echoes.size < MAX_ECHOES
-    ) {
-      this.echoes.set(text, String(shown));
-    }
+    if (text.length < shortest || text.length > MAX_ECHO || text === REDACTED) return shown;
+    this.echoes ??= new Map();
+    if (this.echoes.size < MAX_ECHOES) this.echoes.set(text, String(shown));
     return shown;
   }
 }

@@ -6,10 +6,22 @@
  *
  * @module
  */
+import { MAX_KEY } from "./limits.js";
+import type { SecretForms } from "./patterns.js";
 
-/** What is done with the value of a field. The last six are about shape, not about a word of the user's. */
+/** What is done with the value of a field. The words of users' come first. */
 export type KeyAction =
-  "keep" | "redact" | "mask" | "pseudonymise" | "authorization" | "cookie" | "value" | "parameters" | "pairs";
+  | "keep"
+  | "redact"
+  | "mask"
+  | "pseudonymise"
+  | "authorization"
+  | "cookie"
+  | "value"
+  | "parameters"
+  | "pairs"
+  | "public"
+  | "unusual";
 
 /** Hidden unless a policy says `keep`. `docs/redaction.md` shows this list; a spec holds the two equal. */
 export const DEFAULT_KEYS: readonly string[] = Object.freeze(
@@ -63,6 +75,17 @@ const NEIGHBOURS: ReadonlyMap<string, KeyAction> = new Map<string, KeyAction>([
   ["rawHeaders", "pairs"],
 ]);
 
+/** Headers that say how a message is made. None of them is a place for a secret, and every request has some. */
+const PUBLIC: ReadonlySet<string> = new Set(
+  [
+    "accept, accept-encoding, accept-language, accept-ranges, cache-control, content-encoding, content-language",
+    "content-length, content-type, date, etag, if-modified-since, if-none-match, keep-alive, last-modified",
+    "transfer-encoding, user-agent, vary, x-powered-by, x-request-id, x-response-time, sec-fetch-dest",
+    "sec-fetch-mode, sec-fetch-site, sec-fetch-user, sec-ch-ua, sec-ch-ua-mobile, sec-ch-ua-platform",
+    "upgrade-insecure-requests",
+  ].flatMap((line) => line.split(", ")),
+);
+
 /** Application data can bring any number of names; beyond this many the cache starts anew. */
 const MAX_CACHED = 4096;
 
@@ -77,9 +100,13 @@ export interface KeyRules {
 export class KeyTable {
   private readonly rules = new Map<string, KeyAction>();
   /** By the name as it is written, so that a record's usual names are never normalised twice. */
-  private readonly known = new Map<string, KeyAction>();
+  private known = newTable();
+  private learned = 0;
 
-  constructor(rules: KeyRules) {
+  constructor(
+    rules: KeyRules,
+    private readonly forms: SecretForms,
+  ) {
     for (const name of DEFAULT_KEYS) this.rules.set(normalName(name), "redact");
     for (const [name, action] of SHAPES) this.rules.set(name, action);
     for (const action of ["redact", "mask", "pseudonymise"] as const) {
@@ -88,14 +115,29 @@ export class KeyTable {
     for (const name of rules.keep ?? []) this.rules.delete(normalName(name));
   }
 
+  /** The normal names of all fields that are not simply kept. */
+  names(): string[] {
+    const neighbours = [...NEIGHBOURS.keys(), "name"].map(normalName);
+    return [...this.rules.keys(), ...neighbours];
+  }
+
   actionOf(name: string): KeyAction {
-    return this.known.get(name) ?? this.learn(name);
+    return this.known[name] ?? this.learn(name);
   }
 
   private learn(name: string): KeyAction {
-    const action = this.rules.get(normalName(name)) ?? this.lastPart(name) ?? NEIGHBOURS.get(name) ?? "keep";
-    if (this.known.size >= MAX_CACHED) this.known.clear();
-    this.known.set(name, action);
+    if (name.length > MAX_KEY) return "unusual";
+    const action =
+      this.rules.get(normalName(name)) ??
+      this.lastPart(name) ??
+      NEIGHBOURS.get(name) ??
+      (PUBLIC.has(name) ? "public" : this.forms.mayBeIn(name) ? "unusual" : "keep");
+    if (this.learned >= MAX_CACHED) {
+      this.known = newTable();
+      this.learned = 0;
+    }
+    this.known[name] = action;
+    this.learned += 1;
     return action;
   }
 
@@ -109,7 +151,14 @@ export class KeyTable {
 
 /** Whether the field's value is to be hidden in some way. */
 export function hides(action: KeyAction): boolean {
-  return action !== "keep" && action !== "value" && action !== "parameters" && action !== "pairs";
+  return HIDING.has(action);
+}
+
+const HIDING: ReadonlySet<KeyAction> = new Set(["redact", "mask", "pseudonymise", "authorization", "cookie"]);
+
+/** Faster than a Map for names that are keys of objects already; it has no prototype to be mistaken for them. */
+function newTable(): Record<string, KeyAction | undefined> {
+  return Object.create(null) as Record<string, KeyAction | undefined>;
 }
 
 function normalName(name: string): string {

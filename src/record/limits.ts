@@ -34,3 +34,9 @@ export const VALUE_COST = 8;
 
 /** Longer keys are cut: no field of a real record has such a name. */
 export const MAX_KEY = 256;
+
+/** Characters of one of our own identifiers; and how many fields a record may have. */
+export const MAX_IDENTIFIER = 1024;
+
+/** How many places `redacted` lists. */
+export const MAX_PATHS = 100;

@@ -5,12 +5,11 @@
  */
 import { AuditError } from "../errors.js";
 import { Hider, pseudonymFor, type Pseudonym } from "./hide.js";
+import { Hints } from "./hints.js";
 import { KeyTable, type KeyRules } from "./keys.js";
-import { LIMITS, type Limits } from "./limits.js";
+import { LIMITS, UNLIMITED, type Limits } from "./limits.js";
 import { DEFAULT_KINDS, SECRET_KINDS, SecretForms, type SecretKind } from "./patterns.js";
-import { Sweep } from "./sweep.js";
-import { isSuspect, redactText } from "./text.js";
-import { Walk } from "./walk.js";
+import { Walk, type Rules } from "./walk.js";
 
 /**
  * What is hidden in records beyond the default list, and how. Names are compared whole; case, `_`, `-`, `.`
@@ -44,27 +43,26 @@ export interface RedactionPolicy extends KeyRules {
 export class Redactor {
   readonly limits: Limits;
   readonly forms: SecretForms;
-  private readonly keys: KeyTable;
+  private readonly rules: Rules;
   private readonly pseudonym: Pseudonym | null;
 
   constructor(policy: RedactionPolicy = {}) {
     check(policy);
-    this.keys = new KeyTable(policy);
     this.forms = new SecretForms(kindsOf(policy.detect));
+    const keys = new KeyTable(policy, this.forms);
+    this.rules = { keys, hints: new Hints(keys.names()), forms: this.forms };
     this.pseudonym = policy.pseudonymKey === undefined ? null : pseudonymFor(policy.pseudonymKey);
     this.limits = Object.freeze({ ...LIMITS, ...policy.limits });
   }
 
   /** A walk through one record. */
   walk(limits: Limits): Walk {
-    return new Walk(this.keys, new Hider(this.pseudonym), limits);
+    return new Walk(this.rules, new Hider(this.pseudonym), limits);
   }
 
   /** A text as it may be shown: a message on the console, the stack of an error. */
   text(text: string): string {
-    const walk = this.walk(this.limits);
-    const shown = isSuspect(text) ? redactText(text, walk) : text;
-    return this.forms.mayBeIn(shown) ? new Sweep(walk.hider, this.forms).text(shown) : shown;
+    return this.walk(UNLIMITED).text(text);
   }
 }
 

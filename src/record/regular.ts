@@ -4,9 +4,9 @@
  * @module
  */
 import { types } from "node:util";
-import { IDENTIFIERS, MAX_IDENTIFIER, TEXTS } from "./fields.js";
-import type { Limits } from "./limits.js";
-import { clipText } from "./markers.js";
+import { IDENTIFIERS, TEXTS } from "./fields.js";
+import { MAX_IDENTIFIER, type Limits } from "./limits.js";
+import { clipName, clipText } from "./markers.js";
 import { type Fields, isObject, put, words } from "./plain.js";
 import { snapshot } from "./snapshot.js";
 
@@ -44,8 +44,8 @@ function regular(source: object, texts: ReadonlySet<string>, limits: Limits): Fi
       copy[key] = snapshot(value, limits);
     } else {
       // Keeps the field's place; filled in below, since all that we have no name for shares one bound.
-      put(copy, clipText(key, MAX_IDENTIFIER), undefined);
-      put(rest, clipText(key, MAX_IDENTIFIER), value);
+      put(copy, clipName(key), undefined);
+      put(rest, clipName(key), value);
     }
   }
   const others = snapshot(rest, limits) as Fields;

@@ -8,8 +8,8 @@
  * @module
  */
 import { types } from "node:util";
-import { LIMITS, MAX_KEY, VALUE_COST, type Limits } from "./limits.js";
-import { binary, clipped, clipText } from "./markers.js";
+import { LIMITS, VALUE_COST, type Limits } from "./limits.js";
+import { binary, clipped, clipName } from "./markers.js";
 import { type Fields, put } from "./plain.js";
 
 /**
@@ -119,7 +119,7 @@ class Copier {
   }
 
   private add(copy: Fields, key: string, value: unknown): void {
-    const name = clipText(key, MAX_KEY);
+    const name = clipName(key);
     this.left -= name.length;
     put(copy, name, value);
   }
@@ -208,5 +208,5 @@ function outOfReach(value: object): object {
 
 function functionName(value: Function): string {
   const name = Object.getOwnPropertyDescriptor(value, "name")?.value;
-  return typeof name === "string" ? clipText(name, MAX_KEY) : "";
+  return typeof name === "string" ? clipName(name) : "";
 }

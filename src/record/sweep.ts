@@ -12,9 +12,12 @@ import { type Fields, put } from "./plain.js";
 import { step } from "./text.js";
 
 /** Whether the line holds a value that was hidden. */
-export function hasEcho(line: string, { echoes }: Hider): boolean {
+export function hasEcho(line: string, echoes: ReadonlyMap<string, string>): boolean {
   for (const secret of echoes.keys()) {
-    if (line.includes(JSON.stringify(secret).slice(1, -1)) || line.includes(encoded(secret))) return true;
+    const inUrl = encoded(secret);
+    if (line.includes(inUrl)) return true;
+    // What no URL needs to encode, no JSON needs to escape.
+    if (inUrl !== secret && line.includes(JSON.stringify(secret).slice(1, -1))) return true;
   }
   return false;
 }
@@ -27,7 +30,7 @@ export class Sweep {
     private readonly forms: SecretForms,
   ) {
     // Longest first: a secret may be part of another.
-    this.echoes = [...hider.echoes]
+    this.echoes = [...(hider.echoes ?? [])]
       .flatMap(([secret, shown]) => [[secret, shown] as const, [encoded(secret), shown] as const])
       .toSorted(([one], [other]) => other.length - one.length);
   }
@@ -100,6 +103,7 @@ export class Sweep {
 }
 
 function encoded(secret: string): string {
+  if (/^[\w.~!*'()-]*$/.test(secret)) return secret;
   try {
     return encodeURIComponent(secret);
   } catch {

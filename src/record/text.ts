@@ -8,6 +8,7 @@
  */
 import { pointerPart } from "./changes.js";
 import type { Hider } from "./hide.js";
+import { STATEMENT } from "./hints.js";
 import { hides, type KeyAction, type KeyTable } from "./keys.js";
 import { REDACTED } from "./markers.js";
 
@@ -21,12 +22,6 @@ export interface TextContext {
 
 /** A text in a text in a text is read; deeper is not. */
 const MAX_NESTING = 3;
-
-/** Whether there can be anything to find at all; most texts of a record end here. */
-export function isSuspect(text: string): boolean {
-  return SUSPECT.test(text);
-}
-const SUSPECT = /[=:<'%]/u;
 
 export function redactText(text: string, context: TextContext, nesting = 0): string {
   const asJson = redactJson(text, context);
@@ -85,9 +80,6 @@ function redactMultipart(text: string, { keys, hider }: TextContext): string {
     return hides(action) ? `name="${name}"${head}${hider.text(action, value, place(name))}` : all;
   });
 }
-
-const STATEMENT =
-  /\b(?:insert\s+into|replace\s+into|update\s+\S+\s+set|delete\s+from|select\s[\s\S]*\sfrom|(?:alter|create)\s+(?:user|role)|identified\s+by)\b/iu;
 
 /** In a statement that names a secret column, which literal is its value takes a parser to know: all go. */
 function redactSql(text: string, { keys, hider }: TextContext): string {

@@ -45,7 +45,7 @@ export interface RecordBase {
    * Where something was redacted, masked or pseudonymised: JSON Pointers (RFC 6901) into this record; `#name`
    * after one says where in a text. Always directly after `extra`; absent if nothing was.
    */
-  redacted?: string[];
+  redacted?: string[] | undefined;
 }
 
 export type RowEventType =

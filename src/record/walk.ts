@@ -4,62 +4,59 @@
  * @module
  */
 import type { Hider } from "./hide.js";
+import type { Hints } from "./hints.js";
 import { hides, type KeyAction, type KeyTable } from "./keys.js";
-import { LIMITS, MAX_KEY, UNLIMITED, VALUE_COST, type Limits } from "./limits.js";
-import { type Fields, put } from "./plain.js";
+import { LIMITS, MAX_IDENTIFIER, MAX_KEY, UNLIMITED, VALUE_COST, type Limits } from "./limits.js";
+import { SHORTEST_FORM, type SecretForms } from "./patterns.js";
+import { type Fields, isPlainObject, put } from "./plain.js";
 import { snapshot } from "./snapshot.js";
-import { isSuspect, redactText, secretColumn, step, type TextContext } from "./text.js";
+import { redactText, secretColumn, step, type TextContext } from "./text.js";
 
 /** Thrown at what is not plain data within limits; whoever catches it takes a snapshot and walks that. */
 export const IRREGULAR = Symbol("irregular");
 
+/** What a policy came to: shared by all walks. */
+export interface Rules {
+  readonly keys: KeyTable;
+  readonly hints: Hints;
+  readonly forms: SecretForms;
+}
+
+/** Met by every text in which a name and its value, a URL or a statement can stand. Times of day are let by. */
+const SIGNS = /[=<'%]|(?<!\d):(?!\/\/)|:\/\/[^/]*@/;
+/** The longest value of a public header that is not looked into. */
+const MAX_PUBLIC = 128;
+/** In fewer characters no name has a value. */
+const SHORTEST_TEXT = 6;
+
 /** One walk through one record. */
 export class Walk implements TextContext {
+  readonly keys: KeyTable;
+  /** Set when a name itself has the form of a secret: names are dealt with in a sweep. */
+  namesHaveForms = false;
   private left: number;
   private depth = 0;
 
   constructor(
-    readonly keys: KeyTable,
+    private readonly rules: Rules,
     readonly hider: Hider,
     private readonly limits: Limits,
   ) {
+    this.keys = rules.keys;
     this.left = limits.total;
   }
 
   /** Any value that stands in no named field. */
   value(value: unknown): unknown {
-    switch (typeof value) {
-      case "string":
-        return this.text(value);
-      case "number":
-        if (value - value !== 0) throw IRREGULAR;
-        this.left -= VALUE_COST;
-        return value;
-      case "boolean":
-      case "undefined":
-        this.left -= VALUE_COST;
-        return value;
-      case "object":
-        return value === null ? null : this.walk(value);
-      default:
-        throw IRREGULAR;
-    }
-  }
-
-  /** JSON in a text is bounded for itself: the text that it stands in is whole, whatever is in it. */
-  parsed(value: object): object {
-    const known = this.hider.findings.length;
-    try {
-      return new Walk(this.keys, this.hider, LIMITS).walk(value);
-    } catch (error) {
-      if (error !== IRREGULAR) throw error;
-      this.hider.findings.length = known;
-      return new Walk(this.keys, this.hider, UNLIMITED).walk(snapshot(value) as object);
-    }
+    if (typeof value === "string") return value.length < SHORTEST_TEXT ? value : this.text(value);
+    if (typeof value === "object") return value === null ? null : this.walk(value);
+    if (typeof value === "number") return this.number(value);
+    if (typeof value === "boolean" || value === undefined) return value;
+    throw IRREGULAR;
   }
 
   walk(value: object): object {
-    if (this.depth >= this.limits.depth) throw IRREGULAR;
+    if (this.depth >= this.limits.depth || this.left < 0) throw IRREGULAR;
     this.depth += 1;
     const shown = Array.isArray(value) ? this.list(value) : this.fields(value as Fields);
     this.depth -= 1;
@@ -68,9 +65,37 @@ export class Walk implements TextContext {
 
   text(text: string): string {
     const { length } = text;
-    this.left -= length + VALUE_COST;
+    this.left -= length;
     if (length > this.limits.string || this.left < 0) throw IRREGULAR;
-    return length < 3 || !isSuspect(text) ? text : redactText(text, this);
+    const { hints, forms } = this.rules;
+    const shown = SIGNS.test(text) && hints.in(text) ? redactText(text, this) : text;
+    return length >= SHORTEST_FORM && forms.mayBeIn(shown) ? this.forms(shown) : shown;
+  }
+
+  /** JSON in a text is bounded for itself: the text that it stands in is whole, whatever is in it. */
+  parsed(value: object): object {
+    const known = this.hider.findings.length;
+    try {
+      return new Walk(this.rules, this.hider, LIMITS).walk(value);
+    } catch (error) {
+      if (error !== IRREGULAR) throw error;
+      this.hider.findings.length = known;
+      return new Walk(this.rules, this.hider, UNLIMITED).walk(snapshot(value) as object);
+    }
+  }
+
+  private forms(text: string): string {
+    return this.rules.forms.replaceIn(text, (secret, kind) =>
+      this.hider.text("redact", secret, `#${kind}`, kind),
+    );
+  }
+
+  private number(value: number): unknown {
+    if (value - value !== 0) throw IRREGULAR;
+    if (!this.rules.forms.inNumbers || value < 1e12) return value;
+    const text = String(value);
+    const shown = this.forms(text);
+    return shown === text ? value : shown;
   }
 
   /** `changed_fields`: of a field that is hidden, the values before and after are, each for itself. */
@@ -98,14 +123,15 @@ export class Walk implements TextContext {
 
   private list(items: readonly unknown[]): readonly unknown[] {
     if (items.length > this.limits.entries || "toJSON" in items) throw IRREGULAR;
-    this.left -= VALUE_COST;
+    this.left -= VALUE_COST * items.length;
+    const { findings } = this.hider;
     let copy: unknown[] | undefined;
     for (let index = 0; index < items.length; index += 1) {
       const item = items[index];
-      const from = this.hider.findings.length;
+      const known = findings.length;
       const shown = Array.isArray(item) && item.length === 2 ? this.pair(item) : this.value(item);
       if (shown === item) continue;
-      this.hider.complete(from, step(index));
+      this.hider.complete(known, step(index));
       copy ??= [...items];
       copy[index] = shown;
     }
@@ -122,17 +148,17 @@ export class Walk implements TextContext {
   }
 
   private fields(source: Fields): Fields {
-    const prototype: unknown = Object.getPrototypeOf(source);
-    if (prototype !== Object.prototype && prototype !== null) throw IRREGULAR;
+    if (!isPlainObject(source)) throw IRREGULAR;
+    const { findings } = this.hider;
     let copy: Fields | undefined;
     let count = 0;
     for (const key in source) {
       const value = source[key];
-      const from = this.hider.findings.length;
+      const known = findings.length;
       const shown = this.field(source, key, value);
       count += 1;
       if (shown === value) continue;
-      this.hider.complete(from, step(key));
+      this.hider.complete(known, step(key));
       copy ??= { ...source };
       put(copy, key, shown);
     }
@@ -142,11 +168,27 @@ export class Walk implements TextContext {
 
   /** The value of a field, as the name of the field or its neighbour asks for it. */
   field(source: Fields, key: string, value: unknown): unknown {
-    if (key.length > MAX_KEY) throw IRREGULAR;
-    this.left -= key.length;
+    this.left -= key.length + VALUE_COST;
     const action = this.keys.actionOf(key);
     if (action === "keep") return this.value(value);
+    if (action === "public" && typeof value === "string" && value.length <= MAX_PUBLIC) return value;
+    return this.namedField(action, source, key, value);
+  }
+
+  private namedField(action: KeyAction, source: Fields, key: string, value: unknown): unknown {
+    if (key.length > MAX_KEY) throw IRREGULAR;
+    if (action === "unusual") this.namesHaveForms = true;
     return hides(action) ? this.hidden(action, value) : this.neighbour(action, source, value);
+  }
+
+  /** Whether a value can be one of our own identifiers, which are written as they are. */
+  isIdentifier(value: unknown): boolean {
+    if (typeof value !== "string") {
+      return (
+        value === null || typeof value === "boolean" || (typeof value === "number" && value - value === 0)
+      );
+    }
+    return value.length <= MAX_IDENTIFIER;
   }
 
   /** What goes whole may be of any shape; of what stays in part, the parts are looked at first. */

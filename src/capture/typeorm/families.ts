@@ -6,10 +6,11 @@
 import type { DataSource } from "typeorm";
 import { AuditError } from "../../errors.js";
 import type { Family } from "./family.js";
+import { mysql } from "./mysql.js";
 import { postgres } from "./postgres.js";
 import { sqlite } from "./sqlite.js";
 
-const families: readonly Family[] = [postgres, sqlite];
+const families: readonly Family[] = [mysql, postgres, sqlite];
 
 /** @throws {AuditError} `AUDIT_DATABASE_UNSUPPORTED` */
 export function familyOf(dataSource: DataSource): Family {

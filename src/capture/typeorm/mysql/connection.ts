@@ -1,0 +1,366 @@
+/**
+ * Captures on one connection: takes each command in turn, runs it as it is or by a plan, follows transactions.
+ *
+ * One command at a time, as the server has it anyway, so that the queries of a plan stay together.
+ *
+ * @module
+ */
+import { AsyncResource } from "node:async_hooks";
+import { currentContext, type AuditContext } from "../../../context/context.js";
+import { fault } from "../../../health.js";
+import type { Undo } from "../../capture.js";
+import type { ChangeSink, FamilyLimits, TableScope } from "../family.js";
+import { withoutValues } from "../statement-text.js";
+import type { Catalog } from "./catalog.js";
+import { runDelete } from "./delete.js";
+import type { Raw } from "./image.js";
+import { runInsert } from "./insert.js";
+import { scan, splitStatements } from "./scan.js";
+import { declareVariables, settingsOf, settingsQuery, type Settings } from "./settings.js";
+import { readStatement, type Statement, type TableRef, type Tokens } from "./statement.js";
+import { Targets } from "./targets.js";
+import { Transaction } from "./transaction.js";
+import { runUpdate } from "./update.js";
+import { MORE_RESULTS, Wire, type Answer, type Command, type Connection, type Header } from "./wire.js";
+import { Work, type Done, type Session } from "./work.js";
+
+/** What all connections of a DataSource share. */
+export interface Shared {
+  readonly catalog: Catalog;
+  readonly sink: ChangeSink;
+  readonly scope: TableScope;
+  readonly limits: FamilyLimits;
+  /** What the server is told to be able to, for tests of the ways without it. */
+  readonly adjust: (settings: Settings) => Settings;
+}
+
+interface Job {
+  readonly command: Command;
+  readonly context: AuditContext | undefined;
+  /** The place that the application called from: callbacks run there. */
+  readonly resource: AsyncResource;
+}
+
+const other: Statement = { kind: "other", table: null };
+/* Neither a write nor an end of a transaction; not worth a scan. */
+const harmless = /^\s*(?:SELECT|SHOW|EXPLAIN|DESCRIBE|DESC|KILL|HELP|DO|GET|CHECK|CHECKSUM)\b/i;
+const suspicious = /\b(?:insert|update|delete|replace|truncate|call|load|execute|alter|create|drop)\b/i;
+
+export class ConnectionCapture {
+  readonly #wire: Wire;
+  readonly #shared: Shared;
+  readonly #transaction: Transaction;
+  readonly #targets: Targets;
+  readonly #queue: Job[] = [];
+  readonly #undo: Undo;
+  #settings: Settings | null = null;
+  #header: Header | null = null;
+  #underWay: Statement | null = null;
+  #busy = false;
+  #dead = false;
+
+  constructor(connection: Connection, shared: Shared) {
+    this.#shared = shared;
+    this.#wire = new Wire(connection);
+    this.#transaction = new Transaction(shared.sink, shared.limits);
+    this.#targets = new Targets(shared, (sql) => this.#text(sql));
+    const undo = this.#wire.intercept((command) => this.#take(command));
+    const closed = (): void => this.#lost();
+    connection.stream.once("close", closed);
+    this.#undo = () => {
+      connection.stream.off("close", closed);
+      undo();
+    };
+  }
+
+  /** Leaves the connection; what still waits is sent as it is. */
+  stop(): void {
+    this.#undo();
+  }
+
+  #take(command: Command): void {
+    const resource = new AsyncResource("activity-audit");
+    this.#queue.push({ command, context: currentContext(), resource });
+    if (!this.#busy) this.#next();
+  }
+
+  #next(): void {
+    this.#underWay = null;
+    const job = this.#queue.shift();
+    this.#busy = job !== undefined;
+    if (!job) return;
+    const { command } = job;
+    if (!this.#wire.isQuery(command)) {
+      this.#forwardOther(command);
+    } else if (harmless.test(command.sql) && !this.#severalAllowed) {
+      this.#forward(command, other);
+    } else {
+      void job.resource.runInAsyncScope(() => this.#plan(job, command.sql));
+    }
+  }
+
+  get #severalAllowed(): boolean {
+    return this.#wire.connection.config.multipleStatements === true;
+  }
+
+  /** Commands that are no text: prepared statements, ping, reset. */
+  #forwardOther(command: Command): void {
+    this.#wire.forward(command, (answer) => {
+      const kind = command.constructor.name;
+      if (kind === "ChangeUser" || kind === "ResetConnection") {
+        this.#transaction.reset();
+        this.#settings = null;
+      } else if (kind === "Execute") {
+        this.#executed(command, answer);
+      }
+      this.#ended(answer);
+    });
+  }
+
+  #executed(command: Command, answer: Answer): void {
+    const sql = (command as { statement?: { query?: unknown } }).statement?.query;
+    if (typeof sql !== "string") return;
+    const context = currentContext();
+    const tokens = this.#scan(sql);
+    const statement = tokens ? readStatement({ sql, list: tokens }) : other;
+    this.#transaction.answered(statement, answer);
+    if (!answer.error)
+      this.#transaction.changed(this.#targets.opaque(statement, sql, answer, context), sql, false);
+  }
+
+  #forward(command: Command, statement: Statement, then?: (answer: Answer) => void): void {
+    this.#underWay = statement;
+    this.#wire.forward(command, (answer) => {
+      this.#note(statement, answer);
+      then?.(answer);
+      this.#ended(answer);
+    });
+  }
+
+  /** Follows the transaction; keeps what a statement says of later ones. */
+  #note(statement: Statement, answer: Answer): void {
+    this.#header ??= answer.headers[0] ?? null;
+    if (answer.error?.fatal) return;
+    this.#transaction.answered(statement, answer);
+    if (statement.kind === "definition") this.#targets.defined(statement, answer);
+    if (statement.kind === "use" && !answer.error) this.#targets.use(statement.table?.name ?? null);
+  }
+
+  #ended(answer: Answer): void {
+    if (answer.error?.fatal) this.#lost(answer);
+    else this.#next();
+  }
+
+  /** The connection is gone: what waits gets the error that mysql2 gives to what waits in its own queue. */
+  #lost(answer?: Answer): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#transaction.lost(this.#underWay);
+    const error = answer?.error ?? this.#wire.closedBy;
+    for (const { command } of this.#queue.splice(0)) {
+      if (error) command.onResult?.(error);
+      else this.#wire.forward(command, () => {});
+    }
+  }
+
+  async #plan({ command, context }: Job, sql: string): Promise<void> {
+    try {
+      await this.#prepare();
+      const tokens = this.#scan(sql);
+      const statements = tokens ? splitStatements(tokens) : [];
+      if (tokens && statements.length > 1 && this.#severalAllowed) {
+        await this.#several(command, context, sql, statements);
+        return;
+      }
+      const statement = tokens ? readStatement({ sql, list: statements[0] ?? [] }) : other;
+      await this.#settleDoubt(statement, sql);
+      const work = await this.#workFor(statement, { sql, list: statements[0] ?? [] }, context, command);
+      if (!work) {
+        const unread = tokens === null && suspicious.test(sql);
+        this.#forwardUnplanned(command, unread ? { kind: "opaque", tables: [] } : statement, sql, context);
+        return;
+      }
+      const done = await this.#run(work, statement);
+      this.#deliver(command, done.answer);
+    } catch (error) {
+      fault("capture.mysql", error);
+      this.#forward(command, other);
+    }
+  }
+
+  #forwardUnplanned(
+    command: Command,
+    statement: Statement,
+    sql: string,
+    context: AuditContext | undefined,
+  ): void {
+    this.#forward(command, statement, (answer) => {
+      if (answer.error?.fatal) return;
+      const changes = answer.error ? [] : this.#targets.opaque(statement, sql, answer, context);
+      this.#transaction.changed(changes, sql, statement.kind === "truncate");
+    });
+  }
+
+  /** Each statement of the string by itself, as the server does; the results are put together again. */
+  async #several(
+    command: Command,
+    context: AuditContext | undefined,
+    sql: string,
+    statements: readonly Tokens["list"][],
+  ): Promise<void> {
+    const parts = statements.map((list) => {
+      const from = list[0]!.start;
+      const text = sql.slice(from, list.at(-1)!.end);
+      const moved = list.map((token) => ({ ...token, start: token.start - from, end: token.end - from }));
+      return { sql: text, list: moved };
+    });
+    const read = parts.map(readStatement);
+    if (parts.some(({ list }) => isCompound(list))) {
+      this.#forwardUnplanned(command, { kind: "opaque", tables: [] }, sql, context);
+      return;
+    }
+    const answers: Answer[] = [];
+    for (const [index, statement] of read.entries()) {
+      await this.#settleDoubt(statement, parts[index]!.sql);
+      const work = await this.#workFor(statement, parts[index]!, context, command);
+      const done = work
+        ? await this.#run(work, statement)
+        : await this.#runUnplanned(command, statement, parts[index]!.sql, context);
+      answers.push(done.answer);
+      if (done.answer.error) break;
+    }
+    this.#deliver(command, together(answers));
+  }
+
+  async #runUnplanned(
+    command: Command,
+    statement: Statement,
+    sql: string,
+    context: AuditContext | undefined,
+  ): Promise<Done> {
+    this.#underWay = statement;
+    const answer = await this.#wire.replace(command, sql);
+    this.#note(statement, answer);
+    const changes = answer.error ? [] : this.#targets.opaque(statement, sql, answer, context);
+    this.#transaction.changed(changes, sql, statement.kind === "truncate");
+    return { answer, changes };
+  }
+
+  /** `null` for what is none of ours: no write, or a table that is not recorded. */
+  async #workFor(
+    statement: Statement,
+    tokens: Tokens,
+    context: AuditContext | undefined,
+    command: Command,
+  ): Promise<Work | null> {
+    if (!isWrite(statement) || context?.muted) return null;
+    const table = await this.#targets.concerned(statement.table);
+    if (!table || table.base !== null) return null;
+    const replace = (text: string, options?: object): Promise<Answer> =>
+      this.#wire.replace(command, text, options);
+    return new Work(this.#session(), tokens, table, context, replace);
+  }
+
+  async #run(work: Work, statement: Statement): Promise<Done> {
+    this.#underWay = statement;
+    const done = await work.guarded(() => runPlan(work, statement));
+    const { answer, inDoubt } = done;
+    const changes = done.changes.filter(({ table }) => this.#shared.scope.includes(table));
+    if (inDoubt) this.#transaction.doubtful(changes);
+    else if (answer.error?.fatal) this.#brokeOff(work);
+    else this.#note(statement, answer);
+    if (!answer.error) this.#transaction.changed(changes, text(work), !work.table.transactional);
+    return done;
+  }
+
+  /** Inside of a transaction nothing of it is kept; outside, it may be done. */
+  #brokeOff(work: Work): void {
+    if (!this.#transaction.active) this.#transaction.doubtful([work.opaque(null)]);
+  }
+
+  #deliver(command: Command, answer: Answer): void {
+    const { error } = answer;
+    this.#wire.deliver(command, answer);
+    if (error?.fatal) this.#lost(answer);
+    else this.#next();
+  }
+
+  /* Not before a query: SHOW WARNINGS would find ours in the place of the application's. */
+  async #settleDoubt(statement: Statement, sql: string): Promise<void> {
+    if (harmless.test(sql)) return;
+    if (this.#transaction.isInDoubt(statement)) this.#transaction.resolve(await this.#wire.ask("DO 0"));
+  }
+
+  /** Reads what the session allows, once, and again after a SET that may have changed it. */
+  async #prepare(): Promise<void> {
+    if (this.#settings) return;
+    const ok = await this.#wire.ask(declareVariables);
+    this.#header ??= ok.headers[0] ?? null;
+    this.#transaction.resolve(ok);
+    const answer = await this.#wire.ask(settingsQuery);
+    if (answer.error) throw answer.error;
+    const [row] = answer.rows as Raw[][];
+    this.#settings = this.#shared.adjust(settingsOf(row!));
+    this.#targets.use(this.#settings.database);
+  }
+
+  #scan(sql: string): Tokens["list"] | null {
+    if (/\bsql_mode\b|\bset\s+names\b/i.test(sql)) this.#settings = null;
+    return scan(sql, this.#settings ?? { ansiQuotes: false, plainBackslash: false });
+  }
+
+  #session(): Session {
+    const { limits } = this.#shared;
+    return {
+      settings: this.#settings!,
+      limits,
+      header: this.#header,
+      inTransaction: this.#transaction.active,
+      full: this.#transaction.full,
+      ask: (sql) => this.#wire.ask(sql),
+      table: (ref: TableRef) => this.#targets.table(ref),
+    };
+  }
+
+  async #text(sql: string): Promise<(string | null)[][]> {
+    const answer = await this.#wire.ask(sql);
+    if (answer.error) throw answer.error;
+    return (answer.rows as Raw[][]).map((row) => row.map((value) => value?.toString("utf8") ?? null));
+  }
+}
+
+type WriteStatement = Extract<Statement, { kind: "insert" | "update" | "delete" }>;
+
+const isWrite = (statement: Statement): statement is WriteStatement =>
+  statement.kind === "insert" || statement.kind === "update" || statement.kind === "delete";
+
+function runPlan(work: Work, statement: Statement): Promise<Done> {
+  if (work.session.full) return work.asItIs();
+  if (statement.kind === "insert") return runInsert(work, statement);
+  if (statement.kind === "update") return runUpdate(work, statement);
+  if (statement.kind === "delete") return runDelete(work, statement);
+  return work.asItIs();
+}
+
+const text = (work: Work): string => withoutValues(work.tokens.sql, "mysql");
+
+/** A body of several statements, as of a procedure, has semicolons of its own. */
+const isCompound = (list: Tokens["list"]): boolean =>
+  /^(?:IF|LOOP|WHILE|REPEAT|FOR|CASE|DECLARE|END)$/.test(list[0]!.text) ||
+  (list[0]!.text === "BEGIN" && list.length > 1 && list[1]!.text !== "WORK") ||
+  (list[0]!.text === "CREATE" &&
+    list.some(({ text: word }) => /^(?:PROCEDURE|FUNCTION|TRIGGER|EVENT)$/.test(word)));
+
+/** The answers to several statements, as mysql2 gives them for one string. */
+function together(answers: readonly Answer[]): Answer {
+  const last = answers.at(-1)!;
+  for (const { headers } of answers.slice(0, -1)) {
+    for (const header of headers) header.serverStatus |= MORE_RESULTS;
+  }
+  return {
+    ...last,
+    rows: answers.map(({ rows }) => rows),
+    fields: answers.map(({ fields }) => fields),
+    headers: answers.flatMap(({ headers }) => headers),
+  };
+}

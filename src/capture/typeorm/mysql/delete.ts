@@ -1,0 +1,49 @@
+/**
+ * DELETE: by RETURNING; or, where rows of other tables go with it, locked and read first.
+ *
+ * @module
+ */
+import { cascadeOfDelete } from "./cascade.js";
+import { acts } from "./catalog.js";
+import { withHeader } from "./header.js";
+import { lockedMatches } from "./keyed.js";
+import { columnList, imageOf, namesOf, type Raw } from "./image.js";
+import type { DeleteStatement } from "./statement.js";
+import { rawRows } from "./wire.js";
+import { isRewriteError, type Done, type Work } from "./work.js";
+
+/** Runs a DELETE and tells its rows, and those that the database takes along. */
+export async function runDelete(work: Work, statement: DeleteStatement): Promise<Done> {
+  const like = work.session.header;
+  const { table, session } = work;
+  if (!statement.plain || session.full) return work.asItIs();
+  const cascades = table.children.some(({ onDelete }) => acts(onDelete));
+  if (cascades || statement.alias !== null || !session.settings.returning || !like)
+    return locked(work, statement);
+  const names = namesOf(table);
+  const sql = work.splice([{ after: statement.last, text: `RETURNING ${columnList(names, null)}` }]);
+  if (sql === null) return work.asItIs();
+  const answer = await work.run(sql, rawRows);
+  if (answer.error) return isRewriteError(answer.error) ? work.asItIs() : { answer, changes: [] };
+  const rows = answer.rows as Raw[][];
+  const counts = { affectedRows: rows.length, insertId: 0, info: "" };
+  return {
+    answer: withHeader(answer, like, counts),
+    changes: rows.map((row) => work.deleted(imageOf(table, names, row))),
+  };
+}
+
+function locked(work: Work, statement: DeleteStatement): Promise<Done> {
+  return work.atomically(async () => {
+    const before = await lockedMatches(work, statement);
+    const cascade = await cascadeOfDelete(work, before);
+    const answer = await work.run();
+    if (answer.error) return { answer, changes: [] };
+    const count = answer.headers.at(-1)?.affectedRows ?? null;
+    // Under READ COMMITTED a row may come in between the two: then the rows are not known.
+    if (count !== null && count !== before.length) {
+      return { answer, changes: count === 0 ? [] : [work.opaque(count, { verb: "delete" })] };
+    }
+    return { answer, changes: [...before.map((row) => work.deleted(row)), ...cascade] };
+  });
+}

@@ -1,0 +1,152 @@
+/**
+ * INSERT and upsert by RETURNING: no query is added, and the row is as it was stored.
+ *
+ * An upsert tells the row before in a session variable, which the first assignment behind
+ * ON DUPLICATE KEY UPDATE sets and RETURNING reads and clears, row by row. So a row that was inserted is told
+ * from one that was updated even where one statement meets the same key twice.
+ *
+ * @module
+ */
+import type { RowChange } from "../family.js";
+import { quote } from "./catalog.js";
+import {
+  arrayExpression,
+  columnList,
+  imageOf,
+  imagesOf,
+  isReassignable,
+  isUnchanged,
+  lengthExpression,
+  namesOf,
+  type Raw,
+} from "./image.js";
+import { idOf, infoOf, withHeader } from "./header.js";
+import { insertLocked } from "./keyed.js";
+import type { InsertStatement } from "./statement.js";
+import { rawRows, type Answer, type Header } from "./wire.js";
+import { variables } from "./settings.js";
+import { isRewriteError, type Done, type Work } from "./work.js";
+
+const ROW = variables.row;
+
+/** Runs an INSERT or REPLACE and tells its rows. */
+export async function runInsert(work: Work, statement: InsertStatement): Promise<Done> {
+  const like = work.session.header;
+  const sql = like && work.session.settings.returning ? withReturning(work, statement) : null;
+  if (sql === null || !like) return insertLocked(work, statement);
+  const answer = await work.run(sql, rawRows);
+  if (answer.error)
+    return isRewriteError(answer.error) ? insertLocked(work, statement) : { answer, changes: [] };
+  return told(work, statement, answer, like);
+}
+
+/** `null` where RETURNING would not do, or could not be put in. */
+function withReturning(work: Work, statement: InsertStatement): string | null {
+  const { table, tokens } = work;
+  const { onDuplicate } = statement;
+  if (!statement.plain || statement.verb === "REPLACE" || !knowsInsertId(work, statement)) return null;
+  // How many rows a query gave is said in `info` only, and IGNORE leaves some of them out.
+  if (statement.ignore && statement.rows === null) return null;
+  const columns = columnList(namesOf(table), null);
+  const last = tokens.list.at(-1)!;
+  if (!onDuplicate) return work.splice([{ after: last, text: `RETURNING ${columns}` }]);
+  const assigned = onDuplicate.columns.find(({ name }) => isReassignable(table, name));
+  // LAST_INSERT_ID(x) there gives the statement another insertId than its rows have.
+  if (!work.session.settings.variables || !assigned || namesFunction(work, "LAST_INSERT_ID")) return null;
+  return work.splice([
+    { after: onDuplicate.intro, text: `${rememberRow(work, assigned.name)},` },
+    { after: last, text: `RETURNING ${columns}, (${ROW} := ${ROW}), (${ROW} := NULL)` },
+  ]);
+}
+
+/** An assignment that leaves its column as it is, and the row in the variable. */
+function rememberRow({ table, session }: Work, assigned: string): string {
+  const column = `${quote(table.ref.name)}.${quote(assigned)}`;
+  const length = lengthExpression(table, namesOf(table));
+  const row = arrayExpression(table, namesOf(table));
+  // An empty text stands for a row that is too long to be remembered.
+  const kept = `IF(${length} > ${session.settings.variableBytes}, '', ${row})`;
+  return `${column} = IF((${ROW} := ${kept}) IS NULL, ${column}, ${column})`;
+}
+
+/** Whether `insertId` can be read off the rows: it depends on which ids were generated. */
+function knowsInsertId(work: Work, statement: InsertStatement): boolean {
+  const generated = work.table.columns.find(({ autoIncrement }) => autoIncrement);
+  if (!generated) return true;
+  return !idsGiven(work, statement, generated.name).includes(undefined);
+}
+
+/**
+ * For each row the id that it is given: text, or `null` if it is generated, or `undefined` if that cannot be
+ * said. For no row at all if the statement gives none.
+ */
+function idsGiven(
+  work: Work,
+  { columns, rows }: InsertStatement,
+  name: string,
+): (string | null | undefined)[] {
+  const names = columns ?? work.table.columns.filter(({ generated }) => !generated).map((one) => one.name);
+  const at = names.findIndex((one) => one.toLowerCase() === name.toLowerCase());
+  if (at < 0) return [];
+  if (rows === null) return [undefined];
+  return rows.map((values) => {
+    const text = values[at] ? work.text(values[at]) : "DEFAULT";
+    if (/^(?:NULL|DEFAULT|'?0'?)$/i.test(text)) return null;
+    return /^(?:\d+|'\d+')$/.test(text) ? text.replaceAll("'", "") : undefined;
+  });
+}
+
+const namesFunction = ({ tokens }: Work, name: string): boolean =>
+  tokens.list.some(({ kind, text }) => kind === "word" && text === name);
+
+function told(work: Work, statement: InsertStatement, answer: Answer, like: Header): Done {
+  const { table } = work;
+  const names = namesOf(table);
+  const rows = answer.rows as Raw[][];
+  const upsert = statement.onDuplicate !== null;
+  const changes: RowChange[] = [];
+  const inserted: Raw[][] = [];
+  let updated = 0;
+  let unchanged = 0;
+  for (const row of rows) {
+    const after = imageOf(table, names, row);
+    const remembered = upsert ? (row[names.length] ?? null) : null;
+    if (remembered === null) {
+      inserted.push(row);
+      changes.push(work.inserted(after));
+      continue;
+    }
+    const [before] = imagesOf(table, names, remembered);
+    if (before && isUnchanged(table, statement.onDuplicate, before, after)) {
+      unchanged += 1;
+      continue;
+    }
+    updated += 1;
+    changes.push(before ? work.updated(before, after) : work.opaque(1, { verb: "update", first: [after] }));
+  }
+  const records = statement.rows?.length ?? rows.length;
+  const duplicates = upsert ? updated : records - inserted.length;
+  const counts = {
+    affectedRows: inserted.length + 2 * updated + unchanged,
+    insertId: insertId(work, statement, rows, inserted, updated),
+    info: infoOf(records, duplicates, answer.warnings, statement.rows === null),
+  };
+  return { answer: withHeader(answer, like, counts), changes };
+}
+
+/** The first id that was generated; if none was, the id of the last row that changed. */
+function insertId(
+  work: Work,
+  statement: InsertStatement,
+  rows: readonly Raw[][],
+  inserted: readonly Raw[][],
+  updated: number,
+): number | string {
+  const { table } = work;
+  const at = table.columns.findIndex(({ autoIncrement }) => autoIncrement);
+  if (at < 0) return 0;
+  const given = idsGiven(work, statement, table.columns[at]!.name);
+  const generated = inserted.find((row) => !given.includes(row[at]?.toString("utf8")));
+  if (generated) return idOf(generated[at]);
+  return inserted.length + updated > 0 ? idOf(rows.at(-1)?.[at]) : 0;
+}

@@ -1,0 +1,66 @@
+/**
+ * What a session's server and settings allow.
+ *
+ * @module
+ */
+import type { Raw } from "./image.js";
+import type { Dialect } from "./scan.js";
+
+export interface Settings extends Dialect {
+  readonly database: string | null;
+  /** INSERT and DELETE take RETURNING (MariaDB 10.5 and newer). */
+  readonly returning: boolean;
+  /**
+   * Session variables may be assigned inside of an UPDATE, column by column from left to right. Plain syntax in
+   * MariaDB; in MySQL deprecated since 8.0.13, and its order is not defined, so it is not used there.
+   */
+  readonly variables: boolean;
+  /** Longest text that a session variable may be given, in bytes: past `max_allowed_packet` the statement fails. */
+  readonly variableBytes: number;
+  /** Table names are folded to lower case. */
+  readonly foldsNames: boolean;
+  readonly increment: number;
+}
+
+export const settingsQuery =
+  "SELECT VERSION(), @@sql_mode, DATABASE(), @@max_allowed_packet, @@lower_case_table_names, @@auto_increment_increment";
+
+/** Session variables that carry rows out of a statement. They are `NULL` but for that moment. */
+export const variables = {
+  rows: "@activity_audit_rows",
+  old: "@activity_audit_old",
+  now: "@activity_audit_new",
+  row: "@activity_audit_row",
+} as const;
+
+/**
+ * Gives each variable its place: a statement that is the first to assign one does not see the value itself.
+ * Answered by an OK packet, whose flags tell whether the connection is inside of a transaction.
+ */
+export const declareVariables = `SET ${Object.values(variables)
+  .map((name) => `${name} = NULL`)
+  .join(", ")}`;
+
+export function settingsOf(row: readonly Raw[]): Settings {
+  const [version = "", mode = "", database, packet, folds, increment] = row.map((value) =>
+    value?.toString("utf8"),
+  );
+  const modes = new Set(mode.split(","));
+  const mariadb = /mariadb/i.test(version);
+  return {
+    ansiQuotes: modes.has("ANSI_QUOTES"),
+    plainBackslash: modes.has("NO_BACKSLASH_ESCAPES"),
+    database: database ?? null,
+    returning: mariadb && isAtLeast(version, 10, 5),
+    variables: mariadb && !modes.has("SIMULTANEOUS_ASSIGNMENT"),
+    variableBytes: Math.floor(Number(packet ?? 0) / 4),
+    foldsNames: folds !== "0",
+    increment: Number(increment ?? 1),
+  };
+}
+
+/** Some MariaDB servers still say `5.5.5-` first, for the sake of old replicas. */
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [, found, then] = /(?:5\.5\.5-)?(\d+)\.(\d+)/.exec(version) ?? [];
+  return Number(found) > major || (Number(found) === major && Number(then) >= minor);
+}

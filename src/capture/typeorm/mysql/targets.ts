@@ -1,0 +1,110 @@
+/**
+ * Which tables a statement concerns: names → tables that are recorded, or whose foreign keys reach one that is.
+ *
+ * @module
+ */
+import type { AuditContext } from "../../../context/context.js";
+import type { RowChange } from "../family.js";
+import { withoutValues } from "../statement-text.js";
+import type { Ask, Table } from "./catalog.js";
+import type { Shared } from "./connection.js";
+import type { OtherStatement, Statement, TableRef } from "./statement.js";
+import type { Answer } from "./wire.js";
+
+export class Targets {
+  readonly #shared: Pick<Shared, "catalog" | "scope">;
+  readonly #ask: Ask;
+  /** Tables of this session only; they hide others of the same name. */
+  readonly #temporary = new Set<string>();
+  #database: string | null = null;
+
+  constructor(shared: Pick<Shared, "catalog" | "scope">, ask: Ask) {
+    this.#shared = shared;
+    this.#ask = ask;
+  }
+
+  /** The session's default database. */
+  use(database: string | null): void {
+    this.#database = database;
+  }
+
+  async table({ schema, name }: TableRef): Promise<Table | null> {
+    const database = schema ?? this.#database;
+    if (database === null || this.#temporary.has(key(database, name))) return null;
+    return this.#shared.catalog.table(database, name, this.#ask);
+  }
+
+  /** The table, if its changes are recorded, or a foreign key carries them on to one whose are. */
+  async concerned(ref: TableRef): Promise<Table | null> {
+    const table = await this.table(ref);
+    if (!table) return null;
+    return (await this.#reaches(table, new Set())) ? table : null;
+  }
+
+  async #reaches(table: Table, seen: Set<Table>): Promise<boolean> {
+    if (this.#shared.scope.includes(table.name)) return true;
+    seen.add(table);
+    for (const { child } of table.children) {
+      const next = await this.table(child);
+      if (next && !seen.has(next) && (await this.#reaches(next, seen))) return true;
+    }
+    return false;
+  }
+
+  /** After DDL. */
+  defined({ table, temporary }: OtherStatement, { error }: Answer): void {
+    this.#shared.catalog.forget();
+    const database = table?.schema ?? this.#database;
+    if (error || !table || database === null) return;
+    if (temporary) this.#temporary.add(key(database, table.name));
+    else this.#temporary.delete(key(database, table.name));
+  }
+
+  /** One entry for a statement whose rows are not known, if it concerns a recorded table, or may. */
+  opaque(
+    statement: Statement,
+    sql: string,
+    { headers }: Answer,
+    context: AuditContext | undefined,
+  ): RowChange[] {
+    const tables = tablesOf(statement);
+    if (tables === null) return [];
+    const named = tables.map((ref) => this.#shared.catalog.nameOf(this.#located(ref)));
+    const table = named.find((name) => this.#shared.scope.includes(name));
+    // A procedure may write to any table.
+    const anything = statement.kind === "opaque" && !isPlainWrite(sql);
+    if (!table && !anything) return [];
+    const counts = headers.map(({ affectedRows }) => affectedRows);
+    const rowCount = counts.length === 0 ? null : counts.reduce((sum, count) => sum + count, 0);
+    const truncates = statement.kind === "truncate";
+    if (rowCount === 0 && !truncates && !anything) return [];
+    return [
+      {
+        op: truncates ? "truncate" : "statement",
+        table: table ?? named[0] ?? { schema: null, name: "" },
+        before: null,
+        after: null,
+        rowCount: truncates ? null : rowCount,
+        statement: truncates ? null : withoutValues(sql, "mysql"),
+        context,
+      },
+    ];
+  }
+
+  #located({ schema, name }: TableRef): TableRef {
+    return { schema: schema ?? this.#database, name };
+  }
+}
+
+/** `null` for what writes no rows. */
+function tablesOf(statement: Statement): readonly TableRef[] | null {
+  if (statement.kind === "opaque" || statement.kind === "truncate") return statement.tables;
+  if (statement.kind === "insert" || statement.kind === "update" || statement.kind === "delete") {
+    return [statement.table];
+  }
+  return null;
+}
+
+const isPlainWrite = (sql: string): boolean => /^\s*(?:insert|update|delete|replace|load)\b/i.test(sql);
+
+const key = (database: string, name: string): string => JSON.stringify([database, name]);

@@ -1,0 +1,188 @@
+/**
+ * One write under way: what the plans for INSERT, UPDATE and DELETE work with.
+ *
+ * @module
+ */
+import type { AuditContext } from "../../../context/context.js";
+import { fault } from "../../../health.js";
+import { withoutValues } from "../statement-text.js";
+import type { ColumnImage, FamilyLimits, ManyRowsChange, OneRowChange, RowChange } from "../family.js";
+import type { Table } from "./catalog.js";
+import type { Raw } from "./image.js";
+import { splice, type Insertion } from "./splice.js";
+import type { Settings } from "./settings.js";
+import type { Range, Tokens } from "./statement.js";
+import { withHeader } from "./header.js";
+import type { Answer, Header, WireError } from "./wire.js";
+
+/** What a plan needs of its connection. */
+export interface Session {
+  readonly settings: Settings;
+  readonly limits: FamilyLimits;
+  /** Any OK packet of this connection, to make others like it; without one no result can be replaced. */
+  readonly header: Header | null;
+  /** A statement of the application is inside of a transaction that it began. */
+  readonly inTransaction: boolean;
+  /** The byte budget of the open transaction is used up. */
+  readonly full: boolean;
+  ask(sql: string): Promise<Answer>;
+  table(ref: { schema: string | null; name: string }): Promise<Table | null>;
+}
+
+/** How a write ended. */
+export interface Done {
+  /** What the application gets. */
+  readonly answer: Answer;
+  readonly changes: readonly RowChange[];
+  /** The connection broke while the changes were being committed. */
+  readonly inDoubt?: boolean;
+}
+
+/** A query of ours was refused. */
+export class Refused extends Error {
+  readonly answer: Answer;
+
+  constructor(answer: Answer) {
+    super(answer.error?.message, { cause: answer.error });
+    this.answer = answer;
+  }
+}
+
+/** Deadlock, lock wait, query killed or out of time: the application's own statement would have met it too. */
+const conflicts = new Set([1205, 1213, 1317, 1969, 3024]);
+
+export const isConflict = (error: WireError | null): boolean =>
+  error !== null && (error.fatal === true || conflicts.has(error.errno ?? 0));
+
+/* The server did not understand the rewritten form, or does not let this user read what it writes; nothing ran. */
+const rewriteErrors = new Set([1052, 1054, 1064, 1142, 1143, 1221, 1235, 1288, 1356, 4140]);
+
+export const isRewriteError = ({ errno }: WireError): boolean => rewriteErrors.has(errno ?? 0);
+
+export class Work {
+  readonly session: Session;
+  readonly tokens: Tokens;
+  readonly table: Table;
+  readonly context: AuditContext | undefined;
+  readonly #replace: (sql: string, options?: object) => Promise<Answer>;
+  #ran: Answer | null = null;
+
+  constructor(
+    session: Session,
+    tokens: Tokens,
+    table: Table,
+    context: AuditContext | undefined,
+    replace: (sql: string, options?: object) => Promise<Answer>,
+  ) {
+    this.session = session;
+    this.tokens = tokens;
+    this.table = table;
+    this.context = context;
+    this.#replace = replace;
+  }
+
+  /** Runs the application's statement as it is, or in another form. */
+  async run(sql: string = this.tokens.sql, options?: object): Promise<Answer> {
+    const answer = await this.#replace(sql, options);
+    this.#ran = answer;
+    return answer;
+  }
+
+  /** @throws {Refused} */
+  async rows(sql: string): Promise<readonly (readonly Raw[])[]> {
+    const answer = await this.session.ask(sql);
+    if (answer.error) throw new Refused(answer);
+    return answer.rows as Raw[][];
+  }
+
+  /** The statement with these insertions, if that is proved to change nothing else. */
+  splice(insertions: readonly Insertion[]): string | null {
+    const { sql, list } = this.tokens;
+    return splice(sql, list, insertions, this.session.settings);
+  }
+
+  /** Part of the statement, as it was written. */
+  text({ first, behind }: Range): string {
+    const { sql, list } = this.tokens;
+    const from = list[first];
+    return from && behind > first ? sql.slice(from.start, list[behind - 1]!.end) : "";
+  }
+
+  /** One entry for what cannot be told row by row. */
+  opaque(rowCount: number | null, more: Partial<ManyRowsChange> = {}): ManyRowsChange {
+    return {
+      op: "statement",
+      table: this.table.name,
+      before: null,
+      after: null,
+      rowCount,
+      statement: withoutValues(this.tokens.sql, "mysql"),
+      context: this.context,
+      ...more,
+    };
+  }
+
+  inserted(after: ColumnImage, table = this.table): OneRowChange {
+    return { op: "insert", table: table.name, before: null, after, context: this.context };
+  }
+
+  updated(before: ColumnImage, after: ColumnImage, table = this.table): OneRowChange {
+    return { op: "update", table: table.name, before, after, context: this.context };
+  }
+
+  deleted(before: ColumnImage, table = this.table): OneRowChange {
+    return { op: "delete", table: table.name, before, after: null, context: this.context };
+  }
+
+  /** The statement as it is, without its rows. */
+  async asItIs(): Promise<Done> {
+    const answer = await this.run();
+    return { answer, changes: answer.error ? [] : this.#unseen(answer) };
+  }
+
+  #unseen(answer: Answer): RowChange[] {
+    const rows = answer.headers.at(-1)?.affectedRows ?? null;
+    return rows === 0 ? [] : [this.opaque(rows)];
+  }
+
+  /**
+   * Runs several queries as one: in the transaction of the application, or in one of our own, so that what
+   * was read is what was changed.
+   */
+  async atomically(steps: () => Promise<Done>): Promise<Done> {
+    if (this.session.inTransaction) return this.guarded(steps);
+    const begun = await this.session.ask("START TRANSACTION");
+    if (begun.error) return this.asItIs();
+    const done = await this.guarded(steps);
+    const ended = await this.session.ask(done.answer.error ? "ROLLBACK" : "COMMIT");
+    if (ended.error && !done.answer.error) {
+      const inDoubt = ended.error.fatal === true;
+      return { answer: ended, changes: inDoubt ? done.changes : [], inDoubt };
+    }
+    for (const header of done.answer.headers) header.serverStatus &= ~1;
+    return { ...done, answer: { ...done.answer, status: ended.status } };
+  }
+
+  /** A fault of ours, or a query of ours that is refused, costs the images, never the statement. */
+  async guarded(steps: () => Promise<Done>): Promise<Done> {
+    this.#ran = null;
+    try {
+      return await steps();
+    } catch (error) {
+      if (error instanceof Refused && isConflict(error.answer.error))
+        return { answer: error.answer, changes: [] };
+      fault("capture.mysql", error);
+      return this.#ran ? this.#withoutImages(this.#ran) : this.asItIs();
+    }
+  }
+
+  /** It ran, and must not run again. */
+  #withoutImages(ran: Answer): Done {
+    const { header } = this.session;
+    const answer =
+      Array.isArray(ran.rows) && header
+        ? withHeader(ran, header, { affectedRows: ran.rows.length, insertId: 0, info: "" })
+        : ran;
+    return { answer, changes: answer.error ? [] : this.#unseen(answer) };
+  }
+}
