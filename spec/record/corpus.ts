@@ -35,8 +35,10 @@ const asked = (body: unknown): object | null =>
 const enc = encodeURIComponent;
 
 class Credentials {
+  readonly user = "ana";
+
   constructor(name: string, secret: string) {
-    Object.assign(this, { user: "ana", [name]: secret });
+    Object.assign(this, { [name]: secret });
   }
 }
 
@@ -228,12 +230,14 @@ export const NAMED_PLACES: Readonly<Record<string, Place>> = {
 const columnOf = (name: string): string => name.replaceAll("-", "_");
 
 /** One name for each place in turn, spelled in the ways that people spell them. */
-export const SECRET_NAMES: readonly string[] = [
-  ...["password", "Password", "PASSWORD", "passwd", "pwd", "passphrase", "newPassword", "old_password"],
-  ...["secret", "clientSecret", "client_secret", "Client-Secret", "token", "accessToken", "ACCESS_TOKEN"],
-  ...["refresh_token", "id_token", "apiKey", "api_key", "api-key", "X-Api-Key", "x-auth-token", "privateKey"],
-  ...["otp", "ssn", "cvv", "pin", "card_number", "sessionId", "csrf_token", "jwt", "secretAccessKey"],
-];
+export const SECRET_NAMES: readonly string[] = `
+  password Password PASSWORD passwd pwd passphrase newPassword old_password secret clientSecret
+  client_secret Client-Secret token accessToken ACCESS_TOKEN refresh_token id_token apiKey api_key
+  api-key X-Api-Key x-auth-token privateKey otp ssn cvv pin card_number sessionId csrf_token jwt
+  secretAccessKey
+`
+  .trim()
+  .split(/\s+/u);
 
 /** Values that tell by themselves what they are, in a text that names nothing. */
 export const SECRET_VALUES: readonly string[] = [

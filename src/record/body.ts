@@ -4,6 +4,7 @@
  * @module
  */
 import { isUtf8 } from "node:buffer";
+import { types } from "node:util";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import type { CapturedBody } from "../capture/event.js";
 import { formFields } from "./http.js";
@@ -49,7 +50,7 @@ export function bodyOfText(text: string, contentType: string): unknown {
 
 /** Whether a value is a body in bytes, and not a copy of what the application gave. */
 export function isCapturedBody(value: unknown): value is CapturedBody {
-  if (typeof value !== "object" || value === null) return false;
+  if (typeof value !== "object" || value === null || types.isProxy(value)) return false;
   const { chunks, bytes, truncated } = value as Partial<CapturedBody>;
   return (
     Array.isArray(chunks) &&

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Actor, AuditContext } from "../context/context.js";
+import { isObject } from "./plain.js";
 import { snapshot } from "./snapshot.js";
 import { formatTimestamp } from "./timestamp.js";
 import { SCHEMA_VERSION, type Outcome, type RecordBase, type RecordUser } from "./types.js";
@@ -55,10 +56,27 @@ export function commonFields<Level extends string, Name extends string>(
     trace_id: context?.traceId ?? null,
     span_id: context?.spanId ?? null,
     outcome: head.outcome,
-    extra: { ...context?.extra, ...head.extra },
+    extra: merged(context?.extra, head.extra),
     // Keeps the place; JSON leaves out what is undefined.
     redacted: undefined,
   };
+}
+
+type Extra = Readonly<Record<string, unknown>> | undefined;
+
+/** The application's fields, those of the record over those of its context. */
+function merged(context: Extra, own: Extra): Record<string, unknown> {
+  try {
+    return { ...context, ...own };
+  } catch {
+    // A getter or a Proxy of the application's.
+    return { ...plainFields(context), ...plainFields(own) };
+  }
+}
+
+function plainFields(extra: Extra): object {
+  const copy = snapshot(extra);
+  return isObject(copy) ? copy : {};
 }
 
 /** Asks the context who acts. Whoever made the context counts an `actor` that throws; here it is nobody. */

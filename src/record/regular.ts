@@ -34,7 +34,7 @@ function regular(source: object, texts: ReadonlySet<string>, limits: Limits): Fi
   const rest: Fields = {};
   for (const key of Object.keys(source).slice(0, MAX_IDENTIFIER)) {
     const slot = Object.getOwnPropertyDescriptor(source, key);
-    if (slot === undefined || typeof slot.value === "function") continue;
+    if (slot === undefined) continue;
     const value: unknown = "value" in slot ? slot.value : { $getter: true };
     if (typeof value === "string" && (texts.has(key) || IDENTIFIERS.has(key))) {
       copy[key] = clipText(value, Math.min(texts.has(key) ? MAX_TEXT : MAX_IDENTIFIER, limits.string));
