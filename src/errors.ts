@@ -20,6 +20,14 @@ const messages = {
     `audit.start() was called while audit is running. Call it once, or \`await audit.stop()\` before the second call.`,
   AUDIT_TARGET_UNKNOWN: (found: string) =>
     `audit.attach() does not know what ${found} is. It takes a TypeORM DataSource, an axios instance, or an ssh2-sftp-client.`,
+  // decorators
+  AUDIT_DECORATOR_MISPLACED: (decorator: string, found: string, allowed: string) =>
+    `${decorator} stands on ${found}; it can stand on: ${allowed}.`,
+  AUDIT_DECORATOR_METADATA: (decorator: string, found: string) =>
+    `${decorator} on ${found} got no \`context.metadata\` from the compiler. ` +
+    `Import "activity-audit" before the decorated class, and compile with TypeScript 5.2 or newer.`,
+  AUDIT_DECORATOR_OPTION: (decorator: string, found: string, expected: string) =>
+    `${decorator} was given ${found}; expected ${expected}.`,
   // rows
   AUDIT_DATABASE_UNSUPPORTED: (type: string, supported: string) =>
     `Rows of a TypeORM DataSource of type "${type}" cannot be captured exactly; that works with ${supported}. ` +

@@ -58,6 +58,12 @@ export function runIgnored<T>(work: () => T): T {
   return runInContext(new DerivedContext(outer, { muted: true }), work);
 }
 
+/** Runs `work` with the record `recordId` as the cause of what happens inside; as it is outside of any context. */
+export function runAsCause<T>(recordId: string, work: () => T): T {
+  const outer = currentContext();
+  return outer ? runInContext(new DerivedContext(outer, { recordId }), work) : work();
+}
+
 /**
  * Ties `work` to the context of now, for callbacks that a library calls from elsewhere: pools, queues, old drivers.
  *

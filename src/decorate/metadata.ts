@@ -48,6 +48,12 @@ export interface AuditRouteOptions {
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
+/** What `@ExternalService(name, options)` says beside the name. */
+export interface ExternalServiceOptions {
+  /** How much is written of this service's calls. Default: as `audit.start({ external })` says. */
+  readonly log?: false | "metadata" | "full";
+}
+
 /** What is attached to an entity class. */
 export interface EntityMetadata {
   readonly target: Function;
@@ -69,4 +75,5 @@ export interface RouteMetadata {
 export interface ServiceMetadata {
   readonly target: Function;
   readonly name: string;
+  readonly options: ExternalServiceOptions;
 }

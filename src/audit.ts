@@ -1,0 +1,180 @@
+/**
+ * The one place that wires the stages: options → captures → records → log.
+ *
+ * @module
+ */
+import type { RequestHandler } from "express";
+import { expressAdapter } from "./adapters/express.js";
+import { runningRequests } from "./capture/http/running.js";
+import type { Undo } from "./capture/capture.js";
+import { currentContext, type AuditContext } from "./context/context.js";
+import { runAs, runIgnored, type RunOptions } from "./context/run.js";
+import { coverageOf, type AuditCoverage } from "./coverage.js";
+import { AuditError } from "./errors.js";
+import { fault, faultSummaries, type FaultSummary } from "./health.js";
+import { checkOptions, type AuditOptions } from "./options.js";
+import type { CustomInput, LoginInput } from "./record/stated.js";
+import { Session } from "./session.js";
+import type { AttachOptions } from "./targets.js";
+import { flush, writerHealth, type FlushOptions, type WriterHealth } from "./writer/writers.js";
+
+/** How the audit itself is doing. */
+export interface AuditHealth {
+  readonly running: boolean;
+  /** True when nothing was lost and nothing of ours failed. */
+  readonly ok: boolean;
+  /** Requests under way. */
+  readonly open_requests: number;
+  readonly writer: WriterHealth;
+  /** Our own troubles, one entry a kind. */
+  readonly faults: readonly FaultSummary[];
+}
+
+/**
+ * The audit of this process. There is one, `audit`; every call may be made at any time, and none of them but
+ * `start` and `attach` ever throws.
+ */
+class Audit {
+  #session: Session | undefined;
+  readonly #express = expressAdapter(runningRequests);
+
+  /**
+   * Starts the audit: from now on decorated classes, attached targets and the frameworks' requests are recorded.
+   * Call it once, after `log4js.configure(auditLogging({ … }))` and before the application takes requests.
+   *
+   * @param options - checked here, and frozen; see `AuditOptions` for defaults, units and limits
+   * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`: what was found, and what is expected
+   * @throws {AuditError} `AUDIT_LOGGING_MISSING`, `AUDIT_LOGGING_SILENT`: log4js would swallow our records
+   * @throws {AuditError} `AUDIT_ALREADY_STARTED`
+   * @example
+   * audit.start({ serviceName: "review_board", actor: (request) => request.user });
+   */
+  start(options: AuditOptions): void {
+    if (this.#session) throw new AuditError("AUDIT_ALREADY_STARTED", []);
+    const checked = checkOptions(options);
+    this.#session = new Session(checked);
+  }
+
+  /**
+   * Stops recording, gives every wrapped method and every attached target its original back, and waits until
+   * what was recorded is on file. Does nothing when audit is not running.
+   */
+  async stop(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    session?.end();
+    await flush();
+  }
+
+  /**
+   * Records what happens at a target that no decorator reaches: a TypeORM DataSource (its row changes), an axios
+   * instance or an ssh2-sftp-client (its calls).
+   *
+   * @param options - for a DataSource `{ tables, rows }`, for a client `{ service }`
+   * @returns how to leave the target as it was; `audit.stop()` does the same
+   * @throws {AuditError} `AUDIT_NOT_STARTED`, `AUDIT_TARGET_UNKNOWN`, `AUDIT_DATABASE_UNSUPPORTED`,
+   *   `AUDIT_FIELD_UNKNOWN`, `AUDIT_OPTION_INVALID`
+   * @example
+   * audit.attach(dataSource);
+   * audit.attach(axiosInstance, { service: "apollo" });
+   */
+  attach<Target extends object>(target: Target, options?: AttachOptions<Target>): Undo {
+    if (!this.#session) throw new AuditError("AUDIT_NOT_STARTED", ["audit.attach()"]);
+    return this.#session.attach(target, options);
+  }
+
+  /**
+   * The middleware for Express 4 and 5. Put it first: what a middleware before it answers is not seen.
+   *
+   * @example
+   * app.use(audit.express());
+   */
+  express(): RequestHandler {
+    return this.#express;
+  }
+
+  /**
+   * Runs `work`, and everything that it starts, as a unit of work outside of any request: a job, a queue's
+   * message, a command. Its records bear one `request_id` and the given actor.
+   *
+   * @returns what `work` returns; what it throws is thrown
+   * @example
+   * await audit.run({ actor: { id: "cron" }, reason: "nightly" }, () => expireSessions());
+   */
+  run<T>(options: RunOptions, work: () => T): T {
+    return runAs(options, work);
+  }
+
+  /** The context of the running code: its `requestId`, its `actor()`; `undefined` outside of any. */
+  current(): AuditContext | undefined {
+    return currentContext();
+  }
+
+  /**
+   * Runs `work`, and everything that it starts, without making records.
+   *
+   * @example
+   * await audit.ignore(() => warmUpCaches());
+   */
+  ignore<T>(work: () => T): T {
+    return runIgnored(work);
+  }
+
+  /**
+   * Records a login, a logout or a refused login.
+   *
+   * @example
+   * audit.login({ event: "login", success: false, error: "wrong password", extra: { email } });
+   */
+  login(input: LoginInput): void {
+    if (this.#session) this.#session.recording.login(input);
+    else fault("audit.not_started", new AuditError("AUDIT_NOT_STARTED", ["audit.login()"]));
+  }
+
+  /**
+   * Records something that only the application knows of.
+   *
+   * @example
+   * audit.record({ action: "report.export", target: { type: "Report", id: 17 }, extra: { rows: 40 } });
+   */
+  record(input: CustomInput): void {
+    if (this.#session) this.#session.recording.custom(input);
+    else fault("audit.not_started", new AuditError("AUDIT_NOT_STARTED", ["audit.record()"]));
+  }
+
+  /**
+   * Waits until every record accepted so far is on file.
+   *
+   * @param options - `timeoutMs`: the longest wait, in milliseconds, default 5000; `fsync`: wait for the disk too
+   * @returns how many records were written in the meantime
+   */
+  flush(options?: FlushOptions): ReturnType<typeof flush> {
+    return flush(options);
+  }
+
+  /** How the audit itself is doing: what was written, what was lost, what of ours failed. Never throws. */
+  health(): AuditHealth {
+    const writer = writerHealth();
+    const faults = faultSummaries();
+    return {
+      running: this.#session?.running ?? false,
+      ok: faults.length === 0 && writer.dropped === 0,
+      open_requests: runningRequests()?.open ?? 0,
+      writer,
+      faults,
+    };
+  }
+
+  /**
+   * What is recorded, and what cannot be seen: for each attached DataSource its way of capture and its blind spots,
+   * the decorated entities that no attached DataSource has, the entities without `@AuditEntity`, the decorated services.
+   */
+  coverage(): AuditCoverage {
+    return coverageOf(this.#session);
+  }
+}
+
+export type { Audit };
+
+/** The audit of this process. */
+export const audit = new Audit();

@@ -1,0 +1,76 @@
+/**
+ * `@AuditEntity`, `@AuditIgnore` and `@AuditMask`: whose rows are recorded, and how their fields are written.
+ *
+ * @module
+ */
+import { AuditError } from "../errors.js";
+import type { AuditEntityOptions } from "./metadata.js";
+import { announce, marksAt } from "./store.js";
+import { readPlace } from "./syntax.js";
+import type { EntityDecoration, FieldDecoration } from "./types.js";
+
+/**
+ * Records every committed change of the rows of an entity: who, what, before and after.
+ *
+ * Stands on the class, beside TypeORM's `@Entity()`, in any order. A subclass inherits it, and may say it anew.
+ * Fields named here must be the entity's; the compiler checks them when the entity is given as the type argument,
+ * and `audit.attach(dataSource)` checks them against the columns.
+ *
+ * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`, `AUDIT_DECORATOR_OPTION`: `include` together with `exclude`
+ * @example
+ * @Entity()
+ * @AuditEntity<Patient>({ exclude: ["searchVector"], mask: ["phone"], label: (patient) => patient.name })
+ * class Patient { … }
+ */
+export function AuditEntity<Row extends object>(
+  options: AuditEntityOptions<Row> = {},
+): EntityDecoration<Row> {
+  if (options.include && options.exclude) {
+    throw new AuditError("AUDIT_DECORATOR_OPTION", [
+      "@AuditEntity",
+      "`include` and `exclude`",
+      "one of them",
+    ]);
+  }
+  const frozen = Object.freeze({ ...options });
+  return (...args: unknown[]) => {
+    const marks = marksAt(readPlace("@AuditEntity", args, ["class"]));
+    marks.entity = frozen;
+    announce(marks);
+  };
+}
+
+const fieldPlaces = ["field", "accessor", "getter", "setter"] as const;
+
+function fieldDecorator(name: string, mark: "ignore" | "mask"): FieldDecoration {
+  return (...args: unknown[]) => {
+    const place = readPlace(name, args, fieldPlaces);
+    const marks = marksAt(place);
+    marks.fields.set(String(place.name), mark);
+    announce(marks);
+  };
+}
+
+/**
+ * Leaves a property out of every record. A change of such properties alone makes no record.
+ *
+ * For a secret whose change must be seen, use `@AuditEntity({ redact: [ … ] })`: the change is recorded, the value is not.
+ *
+ * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`
+ * @example
+ * @AuditIgnore() @Column() searchVector: string;
+ */
+export function AuditIgnore(): FieldDecoration {
+  return fieldDecorator("@AuditIgnore", "ignore");
+}
+
+/**
+ * Writes a property in part: enough to recognise the value, not to know it.
+ *
+ * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`
+ * @example
+ * @AuditMask() @Column() phone: string; // written as "***0199"
+ */
+export function AuditMask(): FieldDecoration {
+  return fieldDecorator("@AuditMask", "mask");
+}

@@ -1,0 +1,29 @@
+/**
+ * The door of activity-audit.
+ *
+ * ```
+ * decorate ─▶ registry ─▶ capture ──event──▶ record ─▶ log (log4js) ─▶ appender ══ring══▶ writer thread ─▶ file
+ *                 context ──current()──▲
+ * ```
+ *
+ * @module
+ */
+export { audit, type Audit, type AuditHealth } from "./audit.js";
+export type { AuditCoverage } from "./coverage.js";
+export type { AuditOptions, ExternalDetail, RowOptions } from "./options.js";
+export type { AttachClientOptions, AttachDataSourceOptions } from "./targets.js";
+export type { RunOptions } from "./context/run.js";
+export type { Actor, AuditContext } from "./context/context.js";
+export type { RequestOptions, RouteRule } from "./capture/http/options.js";
+export type { RedactionPolicy } from "./record/redactor.js";
+export type { CustomInput, LoginInput } from "./record/stated.js";
+export { AuditEntity, AuditIgnore, AuditMask } from "./decorate/entity.js";
+export { AuditRoute, NoAudit } from "./decorate/route.js";
+export type { AuditEntityOptions, AuditRouteOptions, ExternalServiceOptions } from "./decorate/metadata.js";
+export { AuditError, type AuditErrorCode } from "./errors.js";
+export { auditLogging } from "./log/logging.js";
+export { levels } from "./log/levels.js";
+export { apiLayout, auditLayout, consoleLayout, jsonLayout } from "./log/layouts.js";
+export { apiFile, appFile, auditFile, loginFile, type FilePartOptions } from "./log/parts.js";
+export type { AuditLoggingOptions } from "./log/options.js";
+export type * from "./record/types.js";

@@ -1,0 +1,109 @@
+/**
+ * The options of `audit.start()`: checked once, then frozen.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { callback, checked, orFalse } from "./check.js";
+import type { ActorLike } from "./context/actor.js";
+import { requestOptionsSchema, type FromRequest, type RequestOptions } from "./capture/http/options.js";
+import type { RedactionPolicy } from "./record/redactor.js";
+
+/** How much is written of calls to other services: nothing, all but bodies and arguments, or all. */
+export type ExternalDetail = false | "metadata" | "full";
+
+/** How row changes are captured. */
+export interface RowOptions {
+  /**
+   * `"auto"`: the exact way of the database's family. `"portable"`: through TypeORM's query builders only, with no
+   * statement rewritten and no trigger made; `audit.coverage()` says what that cannot see. Default `"auto"`.
+   */
+  readonly capture?: "auto" | "portable" | undefined;
+  /** Beyond this many rows of one statement, one record stands for all of them. Default 1000. */
+  readonly maxRowsPerStatement?: number | undefined;
+  /** How many bytes of row images one open transaction may hold; what is beyond is counted. Default 64 MiB. */
+  readonly maxImageBytes?: number | undefined;
+}
+
+/**
+ * What `audit.start()` takes.
+ *
+ * @example
+ * audit.start({
+ *   serviceName: "review_board",
+ *   actor: (request) => request.user,
+ *   requests: { skip: ["health"], bodyLimit: 16_384 },
+ *   redact: { mask: ["phone"], detect: true },
+ * });
+ */
+export interface AuditOptions {
+  /** Written as `service_name` on every record. */
+  readonly serviceName: string;
+  /** `false`: nothing is recorded, nothing is wrapped. For tests and for a switch in the environment. Default `true`. */
+  readonly enabled?: boolean | undefined;
+  /**
+   * Who acts, from a framework's request; read whenever a record is made, so after authentication. Default: nobody.
+   * A function that throws is counted in `audit.health()`, and nobody is named.
+   */
+  readonly actor?: FromRequest<ActorLike> | undefined;
+  /** Requests that come in; `false` records none. */
+  readonly requests?: RequestOptions | false | undefined;
+  /** Row changes; `false` records none. */
+  readonly rows?: RowOptions | false | undefined;
+  /** Calls to other services. Default `"full"`. */
+  readonly external?: ExternalDetail | undefined;
+  /** What is hidden beyond the default list of names. Redaction itself cannot be switched off. */
+  readonly redact?: RedactionPolicy | undefined;
+  /** The application's own fields for every record. */
+  readonly extra?: Readonly<Record<string, unknown>> | undefined;
+}
+
+const count = (unit: string) => {
+  const sentence = `a whole number of ${unit}, at least 1`;
+  return v.pipe(v.number(sentence), v.integer(sentence), v.minValue(1, sentence));
+};
+const names = v.optional(v.array(v.string(), "a list of names"));
+
+const schema = v.strictObject({
+  serviceName: v.pipe(v.string("a name"), v.nonEmpty("a name")),
+  enabled: v.optional(v.boolean(), true),
+  actor: v.optional(callback<FromRequest<ActorLike>>(), () => () => null),
+  requests: v.optional(orFalse(requestOptionsSchema), {}),
+  rows: v.optional(
+    orFalse(
+      v.strictObject({
+        capture: v.optional(v.picklist(["auto", "portable"], '"auto" or "portable"'), "auto"),
+        maxRowsPerStatement: v.optional(count("rows"), 1000),
+        maxImageBytes: v.optional(count("bytes"), 64 * 1024 * 1024),
+      }),
+    ),
+    {},
+  ),
+  external: v.optional(
+    v.union([v.literal(false), v.picklist(["metadata", "full"])], 'false, "metadata" or "full"'),
+    "full",
+  ),
+  redact: v.optional(
+    v.strictObject({
+      redact: names,
+      mask: names,
+      pseudonymise: names,
+      pseudonymKey: v.optional(v.union([v.string(), v.instance(Uint8Array)], "a text or bytes")),
+      keep: names,
+      // Which kinds there are is checked where they are known.
+      detect: v.optional(v.union([v.boolean(), v.array(v.string())], "true, false or a list of kinds")),
+      limits: v.optional(v.looseObject({})),
+    }),
+    {},
+  ),
+  extra: v.optional(v.looseObject({}, "an object"), {}),
+});
+
+/** The options with every default filled in. */
+export type CheckedOptions = ReturnType<typeof checkOptions>;
+
+/** @throws {AuditError} `AUDIT_OPTION_UNKNOWN`, `AUDIT_OPTION_INVALID` */
+export function checkOptions(options: AuditOptions) {
+  const read = checked("audit.start", schema, options);
+  return Object.freeze({ ...read, redact: read.redact as RedactionPolicy });
+}

@@ -1,0 +1,75 @@
+/**
+ * From event to line: builds the record and hands it to the log. Where clock and ids come in.
+ *
+ * @module
+ */
+import { newRecordId } from "./context/ids.js";
+import { currentContext } from "./context/context.js";
+import type { Emit } from "./capture/capture.js";
+import { guarded } from "./health.js";
+import type { Sink } from "./log/sink.js";
+import { buildRecord } from "./record/build.js";
+import type { Moment, Stamp } from "./record/common.js";
+import {
+  buildCustom,
+  buildLogin,
+  buildTrail,
+  type CustomInput,
+  type LoginInput,
+  type TrailInput,
+} from "./record/stated.js";
+import type { AuditRecord } from "./record/types.js";
+
+export interface RecordingOptions {
+  readonly serviceName: string;
+  /** The application's own fields for every record. */
+  readonly extra: Readonly<Record<string, unknown>>;
+}
+
+export class Recording {
+  readonly #options: RecordingOptions;
+  readonly #sink: Sink;
+  readonly #hasExtra: boolean;
+
+  constructor(options: RecordingOptions, sink: Sink) {
+    this.#options = options;
+    this.#sink = sink;
+    this.#hasExtra = Object.keys(options.extra).length > 0;
+  }
+
+  /** Records what a capture saw. */
+  readonly emit: Emit = (event) => {
+    if (event.context?.muted) return;
+    guarded("record.build", () => this.#write(buildRecord(event, this.#stamp())));
+  };
+
+  login(input: LoginInput): void {
+    this.#state((moment, stamp) => buildLogin(input, moment, stamp));
+  }
+
+  custom(input: CustomInput): void {
+    this.#state((moment, stamp) => buildCustom(input, moment, stamp));
+  }
+
+  /** What the trail says of itself; written whatever the context says. */
+  trail(input: TrailInput): void {
+    const moment = { at: Date.now(), context: undefined };
+    guarded("record.build", () => this.#write(buildTrail(input, moment, this.#stamp())));
+  }
+
+  #state(build: (moment: Moment, stamp: Stamp) => AuditRecord): void {
+    const context = currentContext();
+    if (context?.muted) return;
+    guarded("record.build", () => this.#write(build({ at: Date.now(), context }, this.#stamp())));
+  }
+
+  #stamp(): Stamp {
+    return { recordId: newRecordId(), serviceName: this.#options.serviceName };
+  }
+
+  #write(record: AuditRecord | null): void {
+    if (record === null) return;
+    if (this.#hasExtra) record.extra = { ...this.#options.extra, ...record.extra };
+    this.#sink(record);
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * What exists between `audit.start()` and `audit.stop()`: the captures, and where their events go.
+ *
+ * @module
+ */
+import { handlerName } from "./adapters/handler.js";
+import type { Undo } from "./capture/capture.js";
+import { enrichCurrentRequest, factsOf } from "./capture/http/enrich.js";
+import { RequestCapture } from "./capture/http/requests.js";
+import { runRequests } from "./capture/http/running.js";
+import { observeMethod } from "./capture/method.js";
+import { captureDataSource, isDataSource, type RowCapture } from "./capture/typeorm/typeorm.js";
+import { currentContext } from "./context/context.js";
+import { newRecordId } from "./context/ids.js";
+import { entityMetadata, routeMetadata } from "./decorate/readers.js";
+import { AuditError } from "./errors.js";
+import { forgetFaults, onFirstFault } from "./health.js";
+import { checkLogging } from "./log/check.js";
+import { reportFault } from "./log/fault.js";
+import { resetLogRuntime, setLogRuntime } from "./log/runtime.js";
+import { createSink } from "./log/sink.js";
+import type { CheckedOptions } from "./options.js";
+import { createRedactor } from "./record/redactor.js";
+import { snapshot } from "./record/snapshot.js";
+import { Recording } from "./recording.js";
+import { wrapClasses, type ClassHooks } from "./registry/classes.js";
+import { AttachedTargets } from "./registry/targets.js";
+import { dataSourceOptions } from "./targets.js";
+
+export class Session {
+  readonly recording: Recording;
+  readonly #options: CheckedOptions;
+  readonly #targets = new AttachedTargets();
+  readonly #rows = new Set<RowCapture>();
+  readonly #undos: Undo[] = [];
+
+  constructor(options: CheckedOptions) {
+    this.#options = options;
+    const redactor = createRedactor(options.redact);
+    if (options.enabled) checkLogging();
+    forgetFaults();
+    onFirstFault(reportFault);
+    setLogRuntime({ redactor, context: currentContext, serviceName: options.serviceName });
+    this.recording = new Recording(options, options.enabled ? createSink() : () => {});
+    if (options.enabled) this.#begin();
+  }
+
+  /** False when `enabled: false` was said: everything may be called, and nothing is recorded. */
+  get running(): boolean {
+    return this.#options.enabled;
+  }
+
+  get rows(): readonly RowCapture[] {
+    return [...this.#rows];
+  }
+
+  attach(target: object, options: unknown): Undo {
+    if (!isDataSource(target)) throw new AuditError("AUDIT_TARGET_UNKNOWN", [nameOf(target)]);
+    const { tables } = dataSourceOptions(options);
+    const { rows } = this.#options;
+    if (!this.running || rows === false) return () => {};
+    return this.#targets.attach(target, () => {
+      const capture = captureDataSource(target, this.recording.emit, {
+        ...rows,
+        tables,
+        decorations: entityMetadata,
+        now: Date.now,
+        newTransactionId: newRecordId,
+      });
+      this.#rows.add(capture);
+      return () => {
+        this.#rows.delete(capture);
+        capture.undo();
+      };
+    });
+  }
+
+  /** Gives everything back. */
+  end(): void {
+    if (!this.running) return;
+    this.recording.trail({ eventType: "AUDIT_STOPPED", details: { pid: process.pid } });
+    this.#targets.releaseAll();
+    for (const undo of this.#undos.splice(0).toReversed()) undo();
+    resetLogRuntime();
+  }
+
+  #begin(): void {
+    const { actor, requests } = this.#options;
+    this.recording.trail({
+      eventType: "AUDIT_STARTED",
+      details: { pid: process.pid, node: process.version, service: this.#options.serviceName },
+    });
+    if (requests !== false) {
+      this.#undos.push(runRequests(new RequestCapture(this.recording.emit, requests, actor)));
+    }
+    this.#undos.push(wrapClasses(this.#classHooks()));
+  }
+
+  #classHooks(): ClassHooks {
+    return {
+      handlerEntered(target, property, isStatic) {
+        const metadata = routeMetadata(target, property, isStatic);
+        if (metadata) enrichCurrentRequest(factsOf(metadata, handlerName(target, property)));
+      },
+      aroundService: ({ name, target, options }, property) => {
+        const detail = options.log ?? this.#options.external;
+        if (detail === false) return (method, self, args) => Reflect.apply(method, self, args);
+        const identity = {
+          service: name,
+          className: target.name,
+          method: String(property),
+          values: detail === "full",
+        };
+        return observeMethod(identity, this.recording.emit, { snapshot, newRecordId });
+      },
+    };
+  }
+}
+
+function nameOf(target: unknown): string {
+  if (typeof target !== "object" || target === null)
+    return `${target === null ? "null" : `a ${typeof target}`}`;
+  return `an object of class ${(target as object).constructor?.name ?? "(none)"}`;
+}

@@ -1,0 +1,48 @@
+/**
+ * What can be attached by `audit.attach()`, and what may be said of it.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { checked } from "./check.js";
+
+/** For a TypeORM DataSource. */
+export interface AttachDataSourceOptions {
+  /**
+   * `"decorated"`: tables of entities with `@AuditEntity`, with their join, closure and inheritance tables.
+   * `"all"`: every table. Default `"decorated"`.
+   */
+  readonly tables?: "decorated" | "all" | undefined;
+  /** As `rows.capture` of `audit.start()`, for this DataSource. */
+  readonly rows?: "auto" | "portable" | undefined;
+}
+
+/** For an axios instance or an ssh2-sftp-client. */
+export interface AttachClientOptions {
+  /** Written as `service_name` of its calls. */
+  readonly service: string;
+}
+
+/** What may be said of a target; which, depends on the target. */
+export type AttachOptions<Target> = Target extends { createQueryRunner: unknown }
+  ? AttachDataSourceOptions
+  : AttachClientOptions;
+
+const dataSourceSchema = v.strictObject({
+  tables: v.optional(v.picklist(["decorated", "all"], '"decorated" or "all"'), "decorated"),
+  rows: v.optional(v.picklist(["auto", "portable"], '"auto" or "portable"')),
+});
+
+const clientSchema = v.strictObject({
+  service: v.pipe(v.string("a name"), v.nonEmpty("a name")),
+});
+
+/** @throws {AuditError} `AUDIT_OPTION_UNKNOWN`, `AUDIT_OPTION_INVALID` */
+export function dataSourceOptions(options: unknown) {
+  return checked("audit.attach", dataSourceSchema, options ?? {});
+}
+
+/** @throws {AuditError} `AUDIT_OPTION_UNKNOWN`, `AUDIT_OPTION_INVALID` */
+export function clientOptions(options: unknown) {
+  return checked("audit.attach", clientSchema, options ?? {});
+}
