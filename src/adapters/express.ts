@@ -23,12 +23,13 @@ import { routeOnly, type DescribeRoute } from "./handler.js";
  * @param describe - for frameworks that stand on Express: told of the matched route when the request has ended
  */
 export function expressAdapter(requests: Requests, describe: DescribeRoute = routeOnly): RequestHandler {
+  const edge = edgeOf(describe);
   return function auditRequests(request: Request, response: Response, next: NextFunction): void {
     const capture = requests();
     if (capture === undefined) return next();
     const recorder = guarded("capture.express", () => {
       watchApplication(request, capture);
-      return capture.begin(request as IncomingMessage, response as ServerResponse, edgeOf(request, describe));
+      return capture.begin(request as IncomingMessage, response as ServerResponse, edge, request);
     });
     capture.run(recorder ?? null, next);
   };
@@ -40,14 +41,11 @@ function watchApplication(request: Request, capture: RequestCapture): void {
   watchErrors(request.app as Application, capture);
 }
 
-function edgeOf(request: Request, describe: DescribeRoute): Edge {
-  // The getters read the application's `trust proxy`; without these headers they say what the socket says.
-  const proxied = "x-forwarded-for" in request.headers || "x-forwarded-proto" in request.headers;
+function edgeOf(describe: DescribeRoute): Edge {
   return {
-    source: request,
-    clientIp: proxied ? request.ip : undefined,
-    protocol: proxied ? request.protocol : undefined,
-    describe: (part) => {
+    clientIp: (request: Request) => request.ip,
+    protocol: (request: Request) => request.protocol,
+    describe: (request: Request, part) => {
       const route = routePattern(request);
       if (route !== null) describe(request.method, route, part);
     },

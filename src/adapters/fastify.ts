@@ -4,7 +4,6 @@
  * @module
  */
 import type { FastifyPluginCallback, FastifyRequest } from "fastify";
-import type { RequestPart } from "../context/context.js";
 import type { Edge } from "../capture/http/recorder.js";
 import { runningRequests, type Requests } from "../capture/http/running.js";
 import { captureServer } from "../capture/http/server.js";
@@ -26,7 +25,7 @@ export function fastifyAdapter(requests: Requests): FastifyPluginCallback {
       watchServer();
       const capture = requests();
       if (capture === undefined) return done();
-      capture.run(capture.begin(request.raw as never, reply.raw as never, edgeOf(request)), done);
+      capture.run(capture.begin(request.raw as never, reply.raw as never, edge, request), done);
     });
     fastify.addHook("onError", (request, _reply, error, done) => {
       recorderOf(request.raw as never)?.failed(error);
@@ -52,17 +51,10 @@ export function fastifyAdapter(requests: Requests): FastifyPluginCallback {
  */
 export const auditPlugin: FastifyPluginCallback = fastifyAdapter(runningRequests);
 
-function edgeOf(request: FastifyRequest): Edge {
-  return {
-    source: request,
-    clientIp: request.ip,
-    protocol: request.protocol,
-    describe: (part) => describeRoute(request, part),
-  };
-}
-
-function describeRoute(request: FastifyRequest, part: RequestPart): void {
-  if (request.is404) return;
-  const { url } = request.routeOptions;
-  part.enrich({ route: url ?? null });
-}
+const edge: Edge = {
+  clientIp: (request: FastifyRequest) => request.ip,
+  protocol: (request: FastifyRequest) => request.protocol,
+  describe: (request: FastifyRequest, part) => {
+    if (!request.is404) part.enrich({ route: request.routeOptions.url ?? null });
+  },
+};

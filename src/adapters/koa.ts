@@ -15,12 +15,13 @@ import { routeOnly, type DescribeRoute } from "./handler.js";
  * @param describe - for frameworks that stand on Koa: told of the matched route when the request has ended
  */
 export function koaAdapter(requests: Requests, describe: DescribeRoute = routeOnly): Middleware {
+  const edge = edgeOf(describe);
   return async function auditRequests(context: Context, next: Next): Promise<void> {
     const capture = requests();
     if (capture === undefined) return next();
     const server = (context.req.socket as { server?: Emitter } | null)?.server;
     if (server) captureUpgrades(server, capture);
-    const recorder = capture.begin(context.req, context.res, edgeOf(context, describe));
+    const recorder = capture.begin(context.req, context.res, edge, context);
     try {
       await capture.run(recorder, next);
     } catch (error) {
@@ -48,20 +49,18 @@ interface Extended {
   readonly params?: unknown;
 }
 
-function edgeOf(context: Context, describe: DescribeRoute): Edge {
-  const extended = context as Extended;
+function edgeOf(describe: DescribeRoute): Edge {
   return {
-    source: context,
-    clientIp: context.ip,
-    protocol: context.protocol,
-    values: () => ({
-      params: extended.params,
+    clientIp: (context: Context) => context.ip,
+    protocol: (context: Context) => context.protocol,
+    values: (context: Context & Extended) => ({
+      params: context.params,
       query: context.query,
       body: (context.request as { body?: unknown }).body,
     }),
-    describe: (part) => {
+    describe: (context: Context & Extended, part) => {
       // oxlint-disable-next-line no-underscore-dangle -- the router's name
-      const route = extended._matchedRoute;
+      const route = context._matchedRoute;
       if (route !== undefined) describe(context.method, String(route), part);
     },
   };

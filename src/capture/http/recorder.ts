@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RequestFacts, RequestPart } from "../../context/context.js";
-import { guarded } from "../../health.js";
+import { fault, guarded } from "../../health.js";
 import type { Outcome } from "../../record/types.js";
 import type { CapturedBody, RequestEvent } from "../event.js";
 import { activityLine, type RequestValues } from "./activity.js";
@@ -19,17 +19,16 @@ import type { Detail, RequestPolicy } from "./options.js";
 import { outcomeOfStatus } from "./outcome.js";
 import { RequestScope } from "./scope.js";
 
-/** What a framework knows better than the bare request. All of it is optional. */
+/** What a framework knows better than the bare request; one object a framework. `source` is its own request. */
 export interface Edge {
-  /** What the application's functions (`actor`, `tenant` …) are given. Default: the bare request. */
-  readonly source?: unknown;
-  /** The client's address as the framework's own proxy settings have it. */
-  readonly clientIp?: string | undefined;
-  readonly protocol?: string | undefined;
+  /** The client's address as the framework's own proxy settings have it; asked where a proxy told one. */
+  readonly clientIp?: (source: any) => string | undefined;
+  /** Likewise. */
+  readonly protocol?: (source: any) => string | undefined;
   /** For the activity line. Default: `params`, `query` and `body` of `source`. */
-  readonly values?: () => RequestValues;
+  readonly values?: (source: any) => RequestValues;
   /** Called when the request has ended: tells the matched route. */
-  readonly describe?: (request: RequestPart) => void;
+  readonly describe?: (source: any, request: RequestPart) => void;
 }
 
 /** Who hears how a request ended; `null` instead of an event when it makes no record. */
@@ -37,18 +36,21 @@ export type Ended = (recorder: RequestRecorder, event: RequestEvent | null) => v
 
 export class RequestRecorder implements RequestPart {
   readonly context: RequestScope;
+  /** True where `tee` had to watch the very object, and not its prototype. */
+  ownMessage = false;
+  ownResponse = false;
   readonly #policy: RequestPolicy;
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #ended: Ended;
   readonly #path: string;
   readonly #url: string;
-  readonly #peer: string | null;
-  readonly #encrypted: boolean;
   readonly #began = performance.now();
   readonly #detail: Detail | null;
   readonly #requestBody: BodyTee | null;
   readonly #responseBody: BodyTee | null;
+  readonly #encrypted: boolean;
+  readonly #peer: string | null;
   #edge: Edge;
   #facts: RequestFacts = noFacts;
   #activity: string | null = null;
@@ -57,12 +59,13 @@ export class RequestRecorder implements RequestPart {
   #sent = false;
   #over = false;
 
-  /** @param recorded - false: the request only gives its context to what happens inside */
+  /** @param source - what the application's functions (`actor`, `tenant` …) are given */
   constructor(
     policy: RequestPolicy,
     message: IncomingMessage,
     response: ServerResponse,
     edge: Edge,
+    source: unknown,
     ended: Ended,
   ) {
     this.#policy = policy;
@@ -80,21 +83,21 @@ export class RequestRecorder implements RequestPart {
     this.#detail = recorded ? policy.detail(this.#path, message) : null;
     this.#requestBody = this.#detail?.requestBody ? requestTee(message, this.#detail.bodyLimit) : null;
     this.#responseBody = this.#detail?.responseBody ? new BodyTee(this.#detail.bodyLimit) : null;
-    this.context = new RequestScope(policy, message, edge.source ?? message, this, recorded);
+    this.context = new RequestScope(policy, message, source, this, recorded);
   }
 
   /** A framework found a request that its server has shown before. */
-  adopt(edge: Edge): void {
+  adopt(edge: Edge, source: unknown): void {
     this.#edge = edge;
-    if (edge.source !== undefined) this.context.source = edge.source;
+    this.context.source = source;
   }
 
-  received(chunk: unknown, encoding?: unknown): void {
-    this.#requestBody?.add(chunk, encoding);
+  received(chunk: unknown, encoding: unknown): void {
+    keep(this.#requestBody, chunk, encoding);
   }
 
   answered(chunk: unknown, encoding: unknown): void {
-    if (!this.#answerEnded) this.#responseBody?.add(chunk, encoding);
+    if (!this.#answerEnded) keep(this.#responseBody, chunk, encoding);
   }
 
   /** With the last chunk, if there is one. What is written later is not sent; or it is this chunk, handed on. */
@@ -104,8 +107,7 @@ export class RequestRecorder implements RequestPart {
   }
 
   enrich(facts: RequestFacts): void {
-    const extra = facts.extra ? { ...this.#facts.extra, ...facts.extra } : this.#facts.extra;
-    this.#facts = { ...this.#facts, ...stated(facts), ...(extra && { extra }) };
+    this.#facts = merged(this.#facts, facts);
     if (facts.skipped) this.context.recordId = null;
     // The handler may log the person out: look before.
     if (facts.decorated) this.context.actor();
@@ -147,7 +149,7 @@ export class RequestRecorder implements RequestPart {
 
   #event(outcome: Outcome): RequestEvent | null {
     if (this.#detail === null) return null;
-    this.#edge.describe?.(this);
+    this.#edge.describe?.(this.context.source, this);
     const facts = this.#facts;
     const { recordId } = this.context;
     const method = this.#message.method ?? "GET";
@@ -210,26 +212,28 @@ export class RequestRecorder implements RequestPart {
   }
 
   #protocol(): "http" | "https" {
-    return (this.#edge.protocol ?? (this.#encrypted ? "https" : "http")) === "https" ? "https" : "http";
+    const told =
+      "x-forwarded-proto" in this.#message.headers ? this.#edge.protocol?.(this.context.source) : undefined;
+    return this.#encrypted || told === "https" ? "https" : "http";
   }
 
   #clientIp(): string | null {
+    const forwarded = this.#message.headers["x-forwarded-for"];
+    if (forwarded === undefined || this.#peer === null) return this.#peer && plainAddress(this.#peer);
     const { trust } = this.#policy;
-    if (trust) {
-      const forwarded = this.#message.headers["x-forwarded-for"];
-      return clientAddress(this.#peer, Array.isArray(forwarded) ? forwarded.join(",") : forwarded, trust);
-    }
-    const address = this.#edge.clientIp ?? this.#peer;
-    return address === null ? null : plainAddress(address);
+    if (trust) return clientAddress(this.#peer, String(forwarded), trust);
+    return plainAddress(this.#edge.clientIp?.(this.context.source) ?? this.#peer);
   }
 
   #values(): RequestValues {
-    const values = this.#edge.values?.() ?? (this.context.source as RequestValues);
+    const { source } = this.context;
+    const values = this.#edge.values?.(source) ?? (source as RequestValues);
     return { params: values.params, query: values.query, body: values.body, user: this.context.actor() };
   }
 }
 
 const noFacts: RequestFacts = Object.freeze({});
+const noExtra: Readonly<Record<string, unknown>> = Object.freeze({});
 const noBody: CapturedBody = Object.freeze({ chunks: [], bytes: 0, truncated: false });
 
 function requestTee(message: IncomingMessage, limit: number): BodyTee {
@@ -248,7 +252,24 @@ function bodyHeaders(headers: Readonly<Record<string, unknown>>): [string, strin
 
 const bodyHeaderNames = new Set(["content-type", "content-encoding"]);
 
-/** What `facts` says; a field that is `undefined` or `null` says nothing. */
-function stated(facts: RequestFacts): RequestFacts {
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value != null));
+/** Both together; a field that is `undefined` or `null` says nothing. */
+function merged(known: RequestFacts, more: RequestFacts): RequestFacts {
+  return {
+    route: more.route ?? known.route ?? null,
+    handler: more.handler ?? known.handler ?? null,
+    action: more.action ?? known.action ?? null,
+    decorated: more.decorated ?? known.decorated ?? false,
+    skipped: more.skipped ?? known.skipped ?? false,
+    bodies: more.bodies ?? known.bodies,
+    headers: more.headers ?? known.headers,
+    extra: more.extra ? { ...known.extra, ...more.extra } : (known.extra ?? noExtra),
+  };
+}
+
+function keep(tee: BodyTee | null, chunk: unknown, encoding: unknown): void {
+  try {
+    tee?.add(chunk, encoding);
+  } catch (error) {
+    fault("capture.http_body", error);
+  }
 }

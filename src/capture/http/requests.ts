@@ -5,19 +5,19 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ActorLike } from "../../context/actor.js";
-import { callInContext } from "../../context/context.js";
-import { guarded } from "../../health.js";
+import { runInContext } from "../../context/context.js";
+import { fault, guarded } from "../../health.js";
 import type { Emit, Undo } from "../capture.js";
 import { requestPolicy, type FromRequest, type RequestOptions, type RequestPolicy } from "./options.js";
 import { RequestRecorder, type Edge } from "./recorder.js";
-import { recorderOf, tee } from "./tee.js";
+import { recorderOf, tee, watchPrototypes } from "./tee.js";
 
 export class RequestCapture {
   readonly #emit: Emit;
   readonly #policy: RequestPolicy;
   readonly #open = new Set<RequestRecorder>();
   readonly #watched = new WeakSet<object>();
-  readonly #undos: Undo[] = [];
+  readonly #undos: Undo[] = [watchPrototypes()];
   #stopped = false;
 
   /** @param actor - who acts; given the framework's request when a record is made */
@@ -30,28 +30,35 @@ export class RequestCapture {
    * Begins to record a request, or finds the recorder that it has already: an outer capture and a framework's
    * see the same request, and it makes one record.
    *
+   * @param source - what the application's functions are given: the framework's own request
    * @returns `null` after `stop()`, or if we fail: the request then goes on without us
    */
-  begin(message: IncomingMessage, response: ServerResponse, edge: Edge = noEdge): RequestRecorder | null {
+  begin(
+    message: IncomingMessage,
+    response: ServerResponse,
+    edge: Edge = noEdge,
+    source: unknown = message,
+  ): RequestRecorder | null {
     if (this.#stopped) return null;
-    return (
-      guarded("capture.http", () => {
-        const known = recorderOf(message);
-        if (known) {
-          known.adopt(edge);
-          return known;
-        }
-        const recorder = new RequestRecorder(this.#policy, message, response, edge, this.#ended);
-        tee(recorder, message, response);
-        this.#open.add(recorder);
-        return recorder;
-      }) ?? null
-    );
+    try {
+      const known = recorderOf(message);
+      if (known) {
+        known.adopt(edge, source);
+        return known;
+      }
+      const recorder = new RequestRecorder(this.#policy, message, response, edge, source, this.#ended);
+      tee(recorder, message, response);
+      this.#open.add(recorder);
+      return recorder;
+    } catch (error) {
+      fault("capture.http", error);
+      return null;
+    }
   }
 
   /** Runs `work` as a part of the request; it returns and throws as without us. */
   run<T>(recorder: RequestRecorder | null, work: () => T): T {
-    return recorder === null ? work() : callInContext(recorder.context, work, undefined, []);
+    return recorder === null ? work() : runInContext(recorder.context, work);
   }
 
   /**

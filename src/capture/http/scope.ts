@@ -65,11 +65,11 @@ export class RequestScope implements AuditContext {
    * Who acts, as the application says now. Once somebody was seen, a request that ends without (after a logout)
    * is still theirs.
    */
-  readonly actor = (): Actor | null => {
+  actor(): Actor | null {
     const actor = readActor(this.#policy.actor, this.source);
     if (actor !== null) this.#seen = actor;
     return this.#seen;
-  };
+  }
 
   get extra(): Readonly<Record<string, unknown>> {
     const { tenant, reason, onBehalfOf } = this.#policy.stated;

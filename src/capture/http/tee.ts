@@ -1,105 +1,149 @@
 /**
- * Puts a recorder between a request, its answer and the application: every byte is seen as it passes, and none
- * is consumed, delayed or changed.
+ * Stands between a request, its answer and the application: every byte is seen as it passes, and none is
+ * consumed, delayed or changed.
  *
- * Four methods are laid over each pair of request and response. `push` rather than a `data` listener: a listener would
- * start the flow, and a parser attached later (after an asynchronous authentication) would get nothing.
- * `emit` and `push` also enter the request's context again, which Node's parser callbacks lose.
+ * `push` is watched rather than `data`: a listener would start the flow, and a parser attached later (after an
+ * asynchronous authentication) would get nothing. `emit` and `push` also enter the request's context again, which
+ * Node's parser callbacks lose.
+ *
+ * Node's two prototypes are watched once for all requests. Methods on each object would do the same, but Express
+ * changes the prototype of every request and response, and objects with methods of their own come out of that slow.
+ * Only what does not inherit the watched methods (HTTP/2, injected requests) gets its own.
  *
  * @module
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { IncomingMessage, ServerResponse } from "node:http";
 import { callInContext, currentContext } from "../../context/context.js";
-import { fault } from "../../health.js";
+import type { Undo } from "../capture.js";
 import type { RequestRecorder } from "./recorder.js";
 
 const RECORDER = Symbol("activity-audit request recorder");
-const COVERED = Symbol("activity-audit covered methods");
 
-type Method = (this: any, ...args: any[]) => any;
-type Covered = Record<string, Method | undefined>;
 interface Teed {
   [RECORDER]?: RequestRecorder;
-  [COVERED]?: Covered;
 }
+type Method = (this: any, ...args: any[]) => any;
+/** Makes the method that stands before `method`. Given a recorder, it is for one object of that request. */
+type Watch = (method: Method, own?: RequestRecorder) => Method;
 
 /** The recorder that was put on this request before. */
 export function recorderOf(message: IncomingMessage): RequestRecorder | undefined {
   return (message as Teed)[RECORDER];
 }
 
+/** Lets `recorder` see what passes between this request and its answer. */
 export function tee(recorder: RequestRecorder, message: IncomingMessage, response: ServerResponse): void {
-  cover(message, recorder, requestMethods);
-  cover(response, recorder, responseMethods);
-}
-
-function cover(target: object, recorder: RequestRecorder, methods: Record<string, Method>): void {
-  const teed = target as Teed & Record<string, Method>;
-  teed[RECORDER] = recorder;
-  for (const name of Object.keys(methods)) {
-    // Somebody's own method on this very object was there before us, and is called through us.
-    if (Object.hasOwn(target, name)) (teed[COVERED] ??= {})[name] = teed[name];
-    teed[name] = methods[name] as Method;
+  (message as Teed)[RECORDER] = recorder;
+  if (message.push !== (watchedMethods["push"] as unknown)) {
+    recorder.ownMessage = true;
+    watchObject(message, requestMethods, recorder);
+  }
+  if (response.end !== (watchedMethods["end"] as unknown) || response.req !== message) {
+    recorder.ownResponse = true;
+    watchObject(response, responseMethods, recorder);
   }
 }
 
-/**
- * The method that ours stands before. Looked up when it is called: Express gives both objects another prototype
- * after we have seen them.
- */
-function covered(target: Teed, name: string): Method {
-  return target[COVERED]?.[name] ?? (Object.getPrototypeOf(target) as Record<string, Method>)[name]!;
+function watchObject(target: object, methods: Record<string, Watch>, recorder: RequestRecorder): void {
+  const object = target as Record<string, Method>;
+  for (const [name, watch] of Object.entries(methods)) {
+    const method = object[name];
+    if (method) object[name] = watch(method, recorder);
+  }
 }
 
-function within(recorder: RequestRecorder): boolean {
-  return currentContext()?.request === recorder;
+const watchedMethods: Record<string, Method> = {};
+let owners = 0;
+let undos: Undo[] = [];
+
+/** Watches Node's prototypes until undone; once, however many captures there are. */
+export function watchPrototypes(): Undo {
+  owners += 1;
+  if (owners === 1) {
+    undos = [
+      ...watchPrototype(IncomingMessage.prototype, requestMethods),
+      ...watchPrototype(ServerResponse.prototype, responseMethods),
+    ];
+  }
+  let owned = true;
+  return () => {
+    if (owned) owners -= 1;
+    owned = false;
+    if (owners === 0) for (const undo of undos.splice(0)) undo();
+  };
 }
 
-function pass(target: Teed, name: string, args: ArrayLike<unknown>): any {
-  const recorder = target[RECORDER]!;
-  const method = covered(target, name);
-  return within(recorder)
+function watchPrototype(target: object, methods: Record<string, Watch>): Undo[] {
+  const prototype = target as Record<string, Method>;
+  return Object.entries(methods).map(([name, watch]) => {
+    const own = Object.getOwnPropertyDescriptor(prototype, name);
+    const watched = watch(prototype[name]!);
+    watchedMethods[name] = watched;
+    Object.defineProperty(prototype, name, { value: watched, configurable: true, writable: true });
+    return () => {
+      // Somebody who came after us holds our method, which does nothing without a recorder.
+      if (prototype[name] !== watched) return;
+      if (own) Object.defineProperty(prototype, name, own);
+      else delete prototype[name];
+    };
+  });
+}
+
+/** Calls the method itself, in the request's context unless it is there already, as in `audit.ignore`. */
+function pass(recorder: RequestRecorder, method: Method, target: unknown, args: ArrayLike<unknown>): any {
+  return currentContext()?.request === recorder
     ? Reflect.apply(method, target, args)
     : callInContext(recorder.context, method, target, args);
 }
 
-function see(work: (recorder: RequestRecorder) => void, recorder: RequestRecorder): void {
-  try {
-    work(recorder);
-  } catch (error) {
-    fault("capture.http", error);
-  }
+function ofMessage(message: Teed): RequestRecorder | undefined {
+  const recorder = message[RECORDER];
+  return recorder?.ownMessage ? undefined : recorder;
 }
 
-const requestMethods: Record<string, Method> = {
-  push(this: Teed, chunk: unknown, encoding?: unknown) {
-    if (chunk) see((recorder) => recorder.received(chunk, encoding), this[RECORDER]!);
-    return pass(this, "push", arguments);
-  },
+function ofResponse(response: { req?: Teed }): RequestRecorder | undefined {
+  const recorder = response.req?.[RECORDER];
+  return recorder?.ownResponse ? undefined : recorder;
+}
 
-  emit(this: IncomingMessage & Teed, type: unknown) {
-    // A pipelined request whose turn to be answered never came: its response has no socket that could close.
-    if (type === "close" && this.socket?.destroyed) {
-      see((recorder) => recorder.lost(), this[RECORDER]!);
-    }
-    return pass(this, "emit", arguments);
-  },
+const requestMethods: Record<string, Watch> = {
+  push: (method, own) =>
+    function push(chunk: unknown, encoding?: unknown) {
+      const recorder = own ?? ofMessage(this);
+      if (recorder === undefined) return Reflect.apply(method, this, arguments);
+      if (chunk) recorder.received(chunk, encoding);
+      return pass(recorder, method, this, arguments);
+    },
+
+  emit: (method, own) =>
+    function emit(type: unknown) {
+      const recorder = own ?? ofMessage(this);
+      if (recorder === undefined) return Reflect.apply(method, this, arguments);
+      // A pipelined request whose turn to be answered never came: its response has no socket that could close.
+      if (type === "close" && this.socket?.destroyed) recorder.lost();
+      return pass(recorder, method, this, arguments);
+    },
 };
 
-const responseMethods: Record<string, Method> = {
-  write(this: ServerResponse & Teed, chunk: unknown, encoding?: unknown) {
-    see((recorder) => recorder.answered(chunk, encoding), this[RECORDER]!);
-    return Reflect.apply(covered(this, "write"), this, arguments);
-  },
+const responseMethods: Record<string, Watch> = {
+  write: (method, own) =>
+    function write(chunk: unknown, encoding?: unknown) {
+      (own ?? ofResponse(this))?.answered(chunk, encoding);
+      return Reflect.apply(method, this, arguments);
+    },
 
-  end(this: ServerResponse & Teed, chunk?: unknown, encoding?: unknown) {
-    see((recorder) => recorder.answeredLast(chunk, encoding), this[RECORDER]!);
-    return Reflect.apply(covered(this, "end"), this, arguments);
-  },
+  end: (method, own) =>
+    function end(chunk?: unknown, encoding?: unknown) {
+      (own ?? ofResponse(this))?.answeredLast(chunk, encoding);
+      return Reflect.apply(method, this, arguments);
+    },
 
-  emit(this: Teed, type: unknown) {
-    if (type === "finish") see((recorder) => recorder.sent(), this[RECORDER]!);
-    else if (type === "close") see((recorder) => recorder.closed(), this[RECORDER]!);
-    return pass(this, "emit", arguments);
-  },
+  emit: (method, own) =>
+    function emit(type: unknown) {
+      const recorder = own ?? ofResponse(this);
+      if (recorder === undefined) return Reflect.apply(method, this, arguments);
+      if (type === "finish") recorder.sent();
+      else if (type === "close") recorder.closed();
+      return pass(recorder, method, this, arguments);
+    },
 };

@@ -1,0 +1,122 @@
+/**
+ * One server in a process of its own: `server.mjs express audit /tmp/x.log`.
+ *
+ * In a process of its own, since AsyncLocalStorage, once used, costs every promise of the process on Node 20 and 22.
+ */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
+const [framework, variant, file] = process.argv.slice(2);
+
+const answer = {
+  id: "ord-000001",
+  status: "accepted",
+  total: 289.48,
+  currency: "EUR",
+  created_at: "2026-01-05T09:12:44.031Z",
+  items: [
+    { sku: "A-100", quantity: 2, price: 19.99, available: true },
+    { sku: "B-200", quantity: 1, price: 249.5, available: false },
+  ],
+  links: { self: "/api/orders/ord-000001", invoice: "/api/orders/ord-000001/invoice" },
+};
+
+const variants = {
+  none: () => ({}),
+  audit: () => audit(file),
+  capture: () => audit(null),
+  /** The price of AsyncLocalStorage alone. */
+  context: () => {
+    const { AsyncLocalStorage } = require("node:async_hooks");
+    const storage = new AsyncLocalStorage();
+    return { middleware: (request, _response, next) => storage.run({ request }, next) };
+  },
+  "pino-http": () => {
+    const pino = require("pino");
+    const middleware = require("pino-http")({ logger: pino(pino.destination({ dest: file, sync: false })) });
+    return { middleware };
+  },
+  morgan: () => {
+    const stream = require("node:fs").createWriteStream(file);
+    return { middleware: require("morgan")("combined", { stream }) };
+  },
+  "express-winston": () => {
+    const winston = require("winston");
+    const transports = [new winston.transports.File({ filename: file })];
+    return { middleware: require("express-winston").logger({ transports, format: winston.format.json() }) };
+  },
+};
+
+/** Ours, whole: capture, record, redaction, line. Without a file: the capture alone. */
+function audit(path) {
+  const { RequestCapture } = require("../../dist/capture/http/requests.js");
+  const { expressAdapter } = require("../../dist/adapters/express.js");
+  const { fastifyAdapter } = require("../../dist/adapters/fastify.js");
+  const emit = path === null ? () => {} : writeRecords(path);
+  const capture = new RequestCapture(emit, {}, (request) => request.user);
+  return { middleware: expressAdapter(() => capture), plugin: fastifyAdapter(() => capture) };
+}
+
+function writeRecords(path) {
+  const { buildRecord } = require("../../dist/record/build.js");
+  const { encode } = require("../../dist/record/encode.js");
+  const { createRedactor } = require("../../dist/record/redactor.js");
+  const redactor = createRedactor();
+  const stream = require("node:fs").createWriteStream(path);
+  const stamp = { recordId: "", serviceName: "bench" };
+  let lines = "";
+  setInterval(() => {
+    stream.write(lines);
+    lines = "";
+  }, 20).unref();
+  return (event) => {
+    lines += `${encode(buildRecord(event, stamp), redactor)}\n`;
+  };
+}
+
+const user = { id: 4711, role: "clerk" };
+
+async function express({ middleware }) {
+  const create = require("express");
+  const app = create();
+  if (middleware) app.use(middleware);
+  app.use((request, _response, next) => {
+    request.user = user;
+    next();
+  });
+  app.use(create.json());
+  app.post("/api/orders", (request, response) => {
+    response.json({ ...answer, customer: request.body.customer.id });
+  });
+  const server = app.listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  return server.address().port;
+}
+
+async function fastify({ middleware, plugin }) {
+  const app = require("fastify")();
+  if (plugin) app.register(plugin);
+  else if (middleware)
+    app.addHook("onRequest", (request, reply, done) => middleware(request.raw, reply.raw, done));
+  app.addHook("onRequest", (request, _reply, done) => {
+    request.user = user;
+    done();
+  });
+  // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Fastify awaits them
+  app.post("/api/orders", async (request) => ({ ...answer, customer: request.body.customer.id }));
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  return app.server.address().port;
+}
+
+const port = await { express, fastify }[framework](variants[variant]());
+
+/** The time that this thread alone was on a CPU, in nanoseconds. */
+function threadCpu() {
+  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ")[0]);
+}
+
+process.on("message", (message) =>
+  message === "exit" ? process.exit() : process.send({ cpu: threadCpu(), memory: process.memoryUsage.rss() }),
+);
+process.send({ port });
