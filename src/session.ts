@@ -3,12 +3,18 @@
  *
  * @module
  */
+import type { AxiosInstance } from "axios";
+import type SftpLibrary from "ssh2-sftp-client";
+import type { DataSource } from "typeorm";
 import { handlerName } from "./adapters/handler.js";
+import { captureAxios } from "./capture/axios.js";
+import type { CallOptions } from "./capture/call.js";
 import type { Undo } from "./capture/capture.js";
 import { enrichCurrentRequest, factsOf } from "./capture/http/enrich.js";
 import { RequestCapture } from "./capture/http/requests.js";
 import { runRequests } from "./capture/http/running.js";
 import { observeMethod } from "./capture/method.js";
+import { captureSftp } from "./capture/sftp.js";
 import { captureDataSource, isDataSource, type RowCapture } from "./capture/typeorm/typeorm.js";
 import { currentContext } from "./context/context.js";
 import { newRecordId } from "./context/ids.js";
@@ -24,8 +30,9 @@ import { createRedactor } from "./record/redactor.js";
 import { snapshot } from "./record/snapshot.js";
 import { Recording } from "./recording.js";
 import { wrapClasses, type ClassHooks } from "./registry/classes.js";
+import { followClients, type OfferedClient } from "./registry/clients.js";
 import { AttachedTargets } from "./registry/targets.js";
-import { dataSourceOptions } from "./targets.js";
+import { clientKind, clientOptions, dataSourceOptions } from "./targets.js";
 
 export class Session {
   readonly recording: Recording;
@@ -55,12 +62,27 @@ export class Session {
   }
 
   attach(target: object, options: unknown): Undo {
-    if (!isDataSource(target)) throw new AuditError("AUDIT_TARGET_UNKNOWN", [nameOf(target)]);
-    const { tables } = dataSourceOptions(options);
+    if (isDataSource(target)) return this.#attachRows(target, dataSourceOptions(options));
+    const kind = clientKind(target);
+    if (!kind) throw new AuditError("AUDIT_TARGET_UNKNOWN", [nameOf(target)]);
+    const { service } = clientOptions(options);
+    return this.#attachClient({ kind, target, service, options: {} });
+  }
+
+  /** Gives everything back. */
+  end(): void {
+    if (!this.running) return;
+    this.recording.trail({ eventType: "AUDIT_STOPPED", details: { pid: process.pid } });
+    this.#targets.releaseAll();
+    for (const undo of this.#undos.splice(0).toReversed()) undo();
+    resetLogRuntime();
+  }
+
+  #attachRows(dataSource: DataSource, { tables }: ReturnType<typeof dataSourceOptions>): Undo {
     const { rows } = this.#options;
     if (!this.running || rows === false) return () => {};
-    return this.#targets.attach(target, () => {
-      const capture = captureDataSource(target, this.recording.emit, {
+    return this.#targets.attach(dataSource, () => {
+      const capture = captureDataSource(dataSource, this.recording.emit, {
         ...rows,
         tables,
         decorations: entityMetadata,
@@ -75,13 +97,18 @@ export class Session {
     });
   }
 
-  /** Gives everything back. */
-  end(): void {
-    if (!this.running) return;
-    this.recording.trail({ eventType: "AUDIT_STOPPED", details: { pid: process.pid } });
-    this.#targets.releaseAll();
-    for (const undo of this.#undos.splice(0).toReversed()) undo();
-    resetLogRuntime();
+  #attachClient(client: OfferedClient): Undo {
+    if (!this.running) return () => {};
+    return this.#targets.attach(client.target, () => this.#captureClient(client));
+  }
+
+  #captureClient({ kind, target, service, options }: OfferedClient): Undo {
+    const detail = options.log ?? this.#options.external;
+    if (detail === false) return () => {};
+    const call: CallOptions = { service, detail, snapshot, newRecordId };
+    return kind === "axios"
+      ? captureAxios(target as AxiosInstance, this.recording.emit, call)
+      : captureSftp(target as SftpLibrary, this.recording.emit, call);
   }
 
   #begin(): void {
@@ -94,6 +121,7 @@ export class Session {
       this.#undos.push(runRequests(new RequestCapture(this.recording.emit, requests, actor)));
     }
     this.#undos.push(wrapClasses(this.#classHooks()));
+    this.#undos.push(followClients((client) => this.#captureClient(client)));
   }
 
   #classHooks(): ClassHooks {

@@ -46,3 +46,11 @@ export function dataSourceOptions(options: unknown) {
 export function clientOptions(options: unknown) {
   return checked("audit.attach", clientSchema, options ?? {});
 }
+
+/** Known by what they can do, so that any copy of the libraries will do. */
+export function clientKind(target: object): "axios" | "sftp" | undefined {
+  const { interceptors, getUri, fastPut, connect } = target as Record<string, unknown>;
+  if (typeof getUri === "function" && typeof interceptors === "object") return "axios";
+  if (typeof fastPut === "function" && typeof connect === "function") return "sftp";
+  return undefined;
+}

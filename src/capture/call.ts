@@ -1,0 +1,75 @@
+/**
+ * What is common to captures of calls that go out: what they are told, and the time and the names of one call.
+ *
+ * @module
+ */
+import { currentContext, type AuditContext } from "../context/context.js";
+import { fault } from "../health.js";
+import type { Outcome } from "../record/types.js";
+import type { Emit } from "./capture.js";
+import type { CallEvent } from "./event.js";
+
+/** How the calls of one target are captured. */
+export interface CallOptions {
+  /** Written as `service_name`. */
+  readonly service: string;
+  /** `"metadata"`: without bodies, arguments and results. */
+  readonly detail: "metadata" | "full";
+  /** A plain, bounded copy; never throws. */
+  readonly snapshot: (value: unknown) => unknown;
+  readonly newRecordId: () => string;
+}
+
+/** What a capture adds to what a call knows of itself. */
+export type CallFacts<Event extends CallEvent> = Omit<
+  Event,
+  "kind" | "context" | "at" | "service" | "recordId" | "durationMs" | "handler" | "extra"
+>;
+
+/** One call under way: told once, however often its end is seen. */
+export class Call<Event extends CallEvent> {
+  readonly recordId: string;
+  readonly context: AuditContext | undefined = currentContext();
+  readonly #emit: Emit;
+  readonly #service: string;
+  readonly #start = performance.now();
+  #ended = false;
+
+  constructor(emit: Emit, { service, newRecordId }: CallOptions) {
+    this.#emit = emit;
+    this.#service = service;
+    this.recordId = newRecordId();
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** @param facts - asked for once, and guarded: reading a response may run code of the application's */
+  end(facts: () => CallFacts<Event>): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    try {
+      this.#emit({
+        ...facts(),
+        kind: "call",
+        context: this.context,
+        at: Date.now(),
+        service: this.#service,
+        recordId: this.recordId,
+        durationMs: performance.now() - this.#start,
+        handler: null,
+        extra: {},
+      } as unknown as CallEvent);
+    } catch (error) {
+      fault("capture.call", error);
+    }
+  }
+}
+
+/** How a call ended for the application, when it did not throw: an answer that says no is no success. */
+export function outcomeOfStatus(status: number | null): Outcome {
+  if (status === null) return "failure";
+  if (status === 401 || status === 403) return "denied";
+  return status >= 400 ? "failure" : "success";
+}

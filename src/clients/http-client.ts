@@ -1,0 +1,65 @@
+/**
+ * `HttpClient`: the seed's form of a class that calls a service over HTTP.
+ *
+ * @module
+ */
+import type { AxiosInstance, AxiosRequestConfig, AxiosResponse, CreateAxiosDefaults } from "axios";
+import { markClient } from "../decorate/external-service.js";
+import { makeHttp, serviceOf } from "./made.js";
+
+/**
+ * A base class for clients of one service; its calls are axios's, and each is one record.
+ *
+ * @example
+ * class Pharmacy extends HttpClient {
+ *   constructor() { super("pharmacy", { baseURL: "https://pharmacy.example", timeout: 2000 }); }
+ *   async stock(drug: string) { return (await this.get(`/stock/${drug}`)).data; }
+ * }
+ */
+export class HttpClient {
+  /** The axios instance behind the methods, for interceptors and defaults. */
+  protected readonly http: AxiosInstance;
+
+  /**
+   * @param service - written as `service_name` of its calls
+   * @param config - axios's own: `baseURL`, `timeout` in milliseconds, `headers` …
+   * @throws {AuditError} `AUDIT_PEER_MISSING`: axios is not installed
+   */
+  constructor(service: string, config?: CreateAxiosDefaults) {
+    this.http = makeHttp(serviceOf(this, service), config);
+  }
+
+  request<T = any>(config: AxiosRequestConfig): Promise<AxiosResponse<T>> {
+    return this.http.request<T>(config);
+  }
+
+  get<T = any>(url: string, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
+    return this.http.get<T>(url, config);
+  }
+
+  head<T = any>(url: string, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
+    return this.http.head<T>(url, config);
+  }
+
+  options<T = any>(url: string, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
+    return this.http.options<T>(url, config);
+  }
+
+  delete<T = any>(url: string, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
+    return this.http.delete<T>(url, config);
+  }
+
+  post<T = any>(url: string, data?: unknown, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
+    return this.http.post<T>(url, data, config);
+  }
+
+  put<T = any>(url: string, data?: unknown, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
+    return this.http.put<T>(url, data, config);
+  }
+
+  patch<T = any>(url: string, data?: unknown, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
+    return this.http.patch<T>(url, data, config);
+  }
+}
+
+markClient(HttpClient);

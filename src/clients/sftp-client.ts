@@ -1,0 +1,83 @@
+/**
+ * `SftpClient`: the seed's form of a class that exchanges files with a service.
+ *
+ * @module
+ */
+import { posix } from "node:path";
+import type SftpLibrary from "ssh2-sftp-client";
+import { markClient } from "../decorate/external-service.js";
+import { makeSftp, serviceOf } from "./made.js";
+
+/**
+ * A base class for clients of one SFTP server; one connection, reused, and each operation is one record.
+ *
+ * @example
+ * class Lab extends SftpClient {
+ *   constructor() { super("lab"); }
+ *   async order(name: string, text: string) {
+ *     await this.connect({ host: "lab.example", username: "clinic", privateKey });
+ *     await this.upload("/inbox", name, text);
+ *   }
+ * }
+ */
+export class SftpClient {
+  /** The ssh2-sftp-client behind the methods, for all that they do not offer. */
+  protected readonly sftp: SftpLibrary;
+  #connected: Promise<unknown> | undefined;
+
+  /**
+   * @param service - written as `service_name` of its operations
+   * @throws {AuditError} `AUDIT_PEER_MISSING`: ssh2-sftp-client is not installed
+   */
+  constructor(service: string) {
+    this.sftp = makeSftp(serviceOf(this, service));
+    const gone = (): void => {
+      this.#connected = undefined;
+    };
+    this.sftp.on("close", gone);
+    this.sftp.on("end", gone);
+  }
+
+  /** Connects, once: while the connection stands, further calls wait for it and give it back. */
+  async connect(options: SftpLibrary.ConnectOptions): Promise<void> {
+    this.#connected ??= this.sftp.connect(options).catch((error: unknown) => {
+      this.#connected = undefined;
+      throw error;
+    });
+    await this.#connected;
+  }
+
+  /** Whether there is a file or a folder of this name. */
+  async isValidPath(path: string): Promise<boolean> {
+    return (await this.sftp.exists(path)) !== false;
+  }
+
+  /**
+   * Writes `content` to a file of a folder that is there.
+   *
+   * @returns the file's whole path
+   */
+  async upload(
+    folder: string,
+    name: string,
+    content: string | Buffer | NodeJS.ReadableStream,
+  ): Promise<string> {
+    const path = posix.join(folder, name);
+    await this.sftp.put(typeof content === "string" ? Buffer.from(content) : content, path);
+    return path;
+  }
+
+  /** The content of a file. */
+  async download(path: string): Promise<Buffer> {
+    return (await this.sftp.get(path)) as Buffer;
+  }
+
+  /** Ends the connection; the next `connect` makes a new one. */
+  async close(): Promise<void> {
+    if (this.#connected === undefined) return;
+    this.#connected = undefined;
+    await this.sftp.end();
+  }
+}
+
+markClient(SftpClient);
