@@ -1,0 +1,142 @@
+/**
+ * The packed tarball, installed into fresh projects as a user would, with the README's example.
+ */
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AuditRecord } from "activity-audit";
+import { assertRecord } from "../support/schema.js";
+import { snippetNamed } from "../support/readme.js";
+
+const root = resolve(__dirname, "../../..");
+const peers = ["express", "log4js", "reflect-metadata", "sql.js", "typeorm", "@types/express", "@types/node"];
+
+describe("the packed tarball, in a fresh project", () => {
+  let installed: string;
+
+  before(async () => {
+    installed = await mkdtemp(join(tmpdir(), "packed-"));
+    const packed = execFileSync(
+      "npm",
+      ["pack", "--json", "--ignore-scripts", "--pack-destination", installed],
+      {
+        cwd: root,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      },
+    );
+    const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
+    const { devDependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+    const versions = peers.map((name) => `${name}@${devDependencies[name]}`);
+    await writeFile(join(installed, "package.json"), JSON.stringify({ name: "fresh", private: true }));
+    execFileSync(
+      "npm",
+      [
+        "install",
+        "--prefer-offline",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        `./${filename}`,
+        ...versions,
+      ],
+      { cwd: installed, stdio: ["ignore", "ignore", "inherit"] },
+    );
+  });
+
+  after(() => rm(installed, { recursive: true, force: true }));
+
+  for (const type of ["commonjs", "module"] as const) {
+    it(`runs the README's example in a project of type ${type}`, async () => {
+      const project = join(installed, type);
+      const port = await freePort();
+      await mkdir(project);
+      await writeFile(join(project, "package.json"), JSON.stringify({ name: "fresh", private: true, type }));
+      await writeFile(join(project, "tsconfig.json"), JSON.stringify(compilerOptions));
+      const example = snippetNamed(join(root, "README.md"), "quickstart.ts");
+      assert.ok(example.includes("app.listen(3000)"));
+      await writeFile(
+        join(project, "quickstart.ts"),
+        example.replace("app.listen(3000)", `app.listen(${port}, "127.0.0.1")`),
+      );
+      execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", project], {
+        stdio: "inherit",
+      });
+
+      const answer = await useExample(project, port);
+      const [records, requests] = await Promise.all([
+        readRecords(join(project, "audit_logs/audit.log")),
+        readRecords(join(project, "audit_logs/api.log")),
+      ]);
+      const [row] = records.filter(({ name }) => name === "audit.crud");
+      assert.ok(row?.name === "audit.crud");
+      assert.equal(row.message, `CREATE event for Patient (id: ${answer.id})`);
+      assert.equal(row.instance_label, "Grace Hopper");
+      assert.equal(row.instance_repr?.["name"], "Grace Hopper");
+      assert.notEqual(row.instance_repr?.["phone"], "+1 202 555 0143");
+      const [request] = requests;
+      assert.ok(request?.name === "audit.request");
+      assert.equal(request.outcome, "success");
+      assert.equal(row.request_id, request.request_id);
+      assert.equal(row.parent_id, request.record_id);
+    });
+  }
+});
+
+const compilerOptions = {
+  compilerOptions: {
+    module: "nodenext",
+    target: "es2022",
+    strict: true,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    // The declarations name the types of optional peers (axios, ssh2-sftp-client) that this project lacks.
+    skipLibCheck: true,
+    types: ["node"],
+  },
+};
+
+/** Starts the example, sends it one patient, and stops it as a process manager does. */
+async function useExample(project: string, port: number): Promise<{ id: string }> {
+  const example = spawn(process.execPath, ["quickstart.js"], { cwd: project, stdio: "inherit" });
+  try {
+    const body = JSON.stringify({ name: "Grace Hopper", phone: "+1 202 555 0143" });
+    for (let attempt = 0; attempt < 200; attempt += 1) {
+      const response = await fetch(`http://127.0.0.1:${port}/patients`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body,
+      }).catch(() => undefined);
+      if (response) {
+        assert.equal(response.status, 201);
+        return (await response.json()) as { id: string };
+      }
+      await sleep(100);
+    }
+    throw new Error("the example did not begin to listen");
+  } finally {
+    const ended = once(example, "exit");
+    example.kill("SIGTERM");
+    await ended;
+  }
+}
+
+async function readRecords(path: string): Promise<AuditRecord[]> {
+  const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1);
+  return lines.map((line) => assertRecord(line) as unknown as AuditRecord);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
