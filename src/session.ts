@@ -6,11 +6,11 @@
 import type { AxiosInstance } from "axios";
 import type SftpLibrary from "ssh2-sftp-client";
 import type { DataSource } from "typeorm";
-import { handlerName } from "./adapters/handler.js";
+import { methodFacts } from "./adapters/handler.js";
 import { captureAxios } from "./capture/axios.js";
 import type { CallOptions } from "./capture/call.js";
 import type { Undo } from "./capture/capture.js";
-import { enrichCurrentRequest, factsOf } from "./capture/http/enrich.js";
+import { enrichCurrentRequest } from "./capture/http/enrich.js";
 import { RequestCapture } from "./capture/http/requests.js";
 import { runRequests } from "./capture/http/running.js";
 import { observeMethod } from "./capture/method.js";
@@ -18,7 +18,7 @@ import { captureSftp } from "./capture/sftp.js";
 import { captureDataSource, isDataSource, type RowCapture } from "./capture/typeorm/typeorm.js";
 import { currentContext } from "./context/context.js";
 import { newRecordId } from "./context/ids.js";
-import { entityMetadata, routeMetadata } from "./decorate/readers.js";
+import { entityMetadata } from "./decorate/readers.js";
 import { AuditError } from "./errors.js";
 import { forgetFaults, onFirstFault } from "./health.js";
 import { checkLogging } from "./log/check.js";
@@ -127,8 +127,8 @@ export class Session {
   #classHooks(): ClassHooks {
     return {
       handlerEntered(target, property, isStatic) {
-        const metadata = routeMetadata(target, property, isStatic);
-        if (metadata) enrichCurrentRequest(factsOf(metadata, handlerName(target, property)));
+        const facts = methodFacts(target, property, isStatic);
+        if (facts) enrichCurrentRequest(facts);
       },
       aroundService: ({ name, target, options }, property) => {
         const detail = options.log ?? this.#options.external;

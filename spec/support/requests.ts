@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CapturedBody, RequestEvent } from "#dist/capture/event";
 import type { RequestOptions } from "#dist/capture/http/options";
+import { faultSummaries } from "#dist/health";
 import { RequestCapture } from "#dist/capture/http/requests";
 
 export interface Collected {
@@ -24,7 +25,8 @@ export function collect(options: RequestOptions = {}, actor: (request: any) => a
       await sleep(20);
       if (events.length !== count) {
         const urls = events.map(({ method, url, outcome }) => `${method} ${url} ${outcome}`).join(", ");
-        throw new Error(`${events.length} events instead of ${count}: ${urls}`);
+        const faults = faultSummaries().map(({ kind, last_message: message }) => `${kind}: ${message}`);
+        throw new Error(`${events.length} events instead of ${count}: ${urls} ${faults.join(", ")}`);
       }
       return events;
     },

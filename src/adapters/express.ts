@@ -12,7 +12,7 @@ import { captureUpgrades, type Emitter } from "../capture/http/server.js";
 import { guarded } from "../health.js";
 import { watchErrors } from "./express-errors.js";
 import { routePattern } from "./express-route.js";
-import { routeOnly, type DescribeRoute } from "./handler.js";
+import { describeHandler, routeOnly, type DescribeRoute } from "./handler.js";
 
 /**
  * The middleware that records every request of an Express application, and gives it its context.
@@ -41,13 +41,20 @@ function watchApplication(request: Request, capture: RequestCapture): void {
   watchErrors(request.app as Application, capture);
 }
 
+/** The handlers of a route are among its layers. */
+interface MatchedRoute {
+  readonly stack: readonly { readonly handle: unknown }[];
+}
+
 function edgeOf(describe: DescribeRoute): Edge {
   return {
     clientIp: (request: Request) => request.ip,
     protocol: (request: Request) => request.protocol,
     describe: (request: Request, part) => {
       const route = routePattern(request);
-      if (route !== null) describe(request.method, route, part);
+      if (route === null) return;
+      describe(request.method, route, part);
+      for (const { handle } of (request.route as MatchedRoute).stack) describeHandler(handle, part);
     },
   };
 }

@@ -8,6 +8,7 @@ import type { Edge } from "../capture/http/recorder.js";
 import { runningRequests, type Requests } from "../capture/http/running.js";
 import { captureServer } from "../capture/http/server.js";
 import { recorderOf } from "../capture/http/tee.js";
+import { describeHandler } from "./handler.js";
 
 /** The plugin for the capture that `requests` gives; it does nothing while that is `undefined`. */
 export function fastifyAdapter(requests: Requests): FastifyPluginCallback {
@@ -55,6 +56,9 @@ const edge: Edge = {
   clientIp: (request: FastifyRequest) => request.ip,
   protocol: (request: FastifyRequest) => request.protocol,
   describe: (request: FastifyRequest, part) => {
-    if (!request.is404) part.enrich({ route: request.routeOptions.url ?? null });
+    if (request.is404) return;
+    const { url, handler } = request.routeOptions;
+    part.enrich({ route: url ?? null });
+    describeHandler(handler, part);
   },
 };

@@ -7,7 +7,7 @@ import type { Context, Middleware, Next } from "koa";
 import type { Edge } from "../capture/http/recorder.js";
 import { runningRequests, type Requests } from "../capture/http/running.js";
 import { captureUpgrades, type Emitter } from "../capture/http/server.js";
-import { routeOnly, type DescribeRoute } from "./handler.js";
+import { describeHandler, routeOnly, type DescribeRoute } from "./handler.js";
 
 /**
  * The middleware for the capture that `requests` gives; it only calls the next while that is `undefined`.
@@ -47,6 +47,7 @@ export function auditKoa(): Middleware {
 interface Extended {
   readonly _matchedRoute?: string | RegExp;
   readonly params?: unknown;
+  readonly matched?: readonly { readonly methods: readonly string[]; readonly stack: readonly unknown[] }[];
 }
 
 function edgeOf(describe: DescribeRoute): Edge {
@@ -61,7 +62,11 @@ function edgeOf(describe: DescribeRoute): Edge {
     describe: (context: Context & Extended, part) => {
       // oxlint-disable-next-line no-underscore-dangle -- the router's name
       const route = context._matchedRoute;
-      if (route !== undefined) describe(context.method, String(route), part);
+      if (route === undefined) return;
+      describe(context.method, String(route), part);
+      for (const { methods, stack } of context.matched ?? []) {
+        if (methods.includes(context.method)) for (const handler of stack) describeHandler(handler, part);
+      }
     },
   };
 }

@@ -111,7 +111,8 @@ export class RequestRecorder implements RequestPart {
     if (facts.skipped) this.context.recordId = null;
     // The handler may log the person out: look before.
     if (facts.decorated) this.context.actor();
-    if (facts.activity) this.#activity = activityLine(facts.activity, this.#values());
+    // Filled in when the handler is entered: routers put `params` back when it has answered.
+    if (facts.activity && !this.#activity) this.#activity = activityLine(facts.activity, this.#values());
   }
 
   failed(error: unknown): void {
