@@ -68,7 +68,7 @@ class Audit {
 
   /**
    * Records what happens at a target that no decorator reaches: a TypeORM DataSource (its row changes), an axios
-   * instance or an ssh2-sftp-client (its calls).
+   * instance or an ssh2-sftp-client (its calls), a Node server (its requests), Passport (its logins).
    *
    * @param options - for a DataSource `{ tables, rows }`, for a client `{ service }`
    * @returns how to leave the target as it was; `audit.stop()` does the same

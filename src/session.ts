@@ -12,7 +12,8 @@ import type { CallOptions } from "./capture/call.js";
 import type { Undo } from "./capture/capture.js";
 import { enrichCurrentRequest } from "./capture/http/enrich.js";
 import { RequestCapture } from "./capture/http/requests.js";
-import { runRequests } from "./capture/http/running.js";
+import { runningRequests, runRequests } from "./capture/http/running.js";
+import { requestTarget } from "./capture/http/targets.js";
 import { observeMethod } from "./capture/method.js";
 import { captureSftp } from "./capture/sftp.js";
 import { captureDataSource, isDataSource, type RowCapture } from "./capture/typeorm/typeorm.js";
@@ -64,9 +65,10 @@ export class Session {
   attach(target: object, options: unknown): Undo {
     if (isDataSource(target)) return this.#attachRows(target, dataSourceOptions(options));
     const kind = clientKind(target);
-    if (!kind) throw new AuditError("AUDIT_TARGET_UNKNOWN", [nameOf(target)]);
-    const { service } = clientOptions(options);
-    return this.#attachClient({ kind, target, service, options: {} });
+    if (kind) return this.#attachClient({ kind, target, ...clientOptions(options), options: {} });
+    const begin = this.#requestTarget(target);
+    if (begin) return this.running ? this.#targets.attach(target, begin) : () => {};
+    throw new AuditError("AUDIT_TARGET_UNKNOWN", [nameOf(target)]);
   }
 
   /** Gives everything back. */
@@ -94,6 +96,14 @@ export class Session {
         this.#rows.delete(capture);
         capture.undo();
       };
+    });
+  }
+
+  /** How to begin with a server or Passport; `undefined` for any other target. */
+  #requestTarget(target: object): (() => Undo) | undefined {
+    return requestTarget(target, runningRequests(), {
+      actor: this.#options.actor,
+      login: (facts) => this.recording.login(facts),
     });
   }
 
