@@ -27,6 +27,7 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
     code: [...COMMON, "context", "capture/http", "decorate"],
     types: ["record/types", "capture/capture"],
   },
+  clients: { code: [...COMMON, "decorate", "registry"] },
   read: { code: [...COMMON, "record"] },
   cli: { code: [...COMMON, "read", "record", "viewer"] },
   viewer: { code: [...COMMON, "read"] },

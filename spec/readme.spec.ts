@@ -1,0 +1,97 @@
+/**
+ * What the README shows is what there is: its commands, its snippets, its tables.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, it } from "node:test";
+import { snippets } from "./support/readme.js";
+
+const root = resolve(__dirname, "../..");
+const readme = join(root, "README.md");
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+
+describe("README", () => {
+  it("names only npm commands that there are", () => {
+    const commands = snippets(readme)
+      .filter(({ language }) => language === "sh")
+      .flatMap(({ code }) => [...code.matchAll(/npm (?:run )?([\w:-]+)/g)].map(([, name]) => name!));
+    const own = commands.filter((name) => name !== "ci" && name !== "install");
+    assert.ok(own.includes("demo") && own.includes("test"), `found ${own}`);
+    for (const name of own) assert.ok(manifest.scripts[name], `npm run ${name}`);
+  });
+
+  it("runs the demo in one command, and the demo ends well", () => {
+    const directory = mkdtempSync(join(root, "build", "readme-demo-"));
+    try {
+      const shown = execFileSync(process.execPath, ["build/demo/main.js", "--directory", directory], {
+        cwd: root,
+        encoding: "utf8",
+      });
+      assert.match(shown, /What was recorded/);
+      for (const file of ["app.log", "audit.log", "api.log", "login.log"]) {
+        assert.ok(shown.includes(join(directory, file)));
+        assert.ok(readFileSync(join(directory, file), "utf8").endsWith("\n"));
+      }
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it("shows TypeScript that compiles against the package", () => {
+    const directory = mkdtempSync(join(root, "build", "readme-"));
+    try {
+      const found = snippets(readme).filter(({ language }) => language === "ts");
+      assert.ok(found.length > 1);
+      for (const [index, { code, line }] of found.entries()) {
+        const text = code.includes("import ")
+          ? code
+          : `${prelude}
+export async function snippet() {
+${code}}
+`;
+        writeFileSync(join(directory, `snippet${index}.ts`), `// README line ${line}\n${text}\nexport {};\n`);
+      }
+      writeFileSync(
+        join(directory, "tsconfig.json"),
+        JSON.stringify({
+          extends: "../../spec/tsconfig.json",
+          compilerOptions: { noEmit: true, noUnusedLocals: false, noUnusedParameters: false, rootDir: "." },
+          include: ["."],
+        }),
+      );
+      execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", directory], {
+        cwd: root,
+        stdio: "inherit",
+      });
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it("documents every option of audit.start", () => {
+    const text = readFileSync(readme, "utf8");
+    const source = readFileSync(join(root, "src/options.ts"), "utf8");
+    const options = source.slice(source.indexOf("export interface AuditOptions"));
+    const names = [...options.slice(0, options.indexOf("\n}")).matchAll(/readonly (\w+)\??:/g)].map(
+      ([, name]) => name!,
+    );
+    assert.ok(names.length > 5);
+    for (const name of names) assert.ok(text.includes(`\`${name}\``), `the option ${name}`);
+  });
+});
+
+/** What a short snippet takes for granted. */
+const prelude = `
+import "reflect-metadata";
+import axios from "axios";
+import express from "express";
+import log4js from "log4js";
+import SftpLibrary from "ssh2-sftp-client";
+import { Column, DataSource, Entity, PrimaryGeneratedColumn } from "typeorm";
+import * as everything from "activity-audit";
+import { AuditEntity, AuditIgnore, AuditMask, AuditRoute, NoAudit, audit, auditLogging } from "activity-audit";
+declare const app: express.Express;
+declare const dataSource: DataSource;
+`;
