@@ -46,21 +46,27 @@ export function configure(config: unknown, layouts: LayoutsParam): AuditAppender
   const durability = durabilityOf(options.durability);
   const writer = open(writerSettings(filename, options));
 
-  const append = (event: LoggingEvent): void =>
-    told(() => writer.write(render(event), durability(event.categoryName)));
-  const writeRecord = (record: { readonly name: string }): void =>
-    told(() => writer.write(encode(record, logRuntime().redactor), durability(record.name)));
+  const append = (event: LoggingEvent): void => {
+    try {
+      writer.write(render(event), durability(event.categoryName));
+    } catch (error) {
+      told(error);
+    }
+  };
+  const writeRecord = (record: { readonly name: string }): void => {
+    try {
+      writer.write(encode(record, logRuntime().redactor), durability(record.name));
+    } catch (error) {
+      told(error);
+    }
+  };
   return Object.assign(append, { writeRecord: own && writeRecord, shutdown: shutdownOf(writer) });
 }
 
 /* Only `onFull: "error"` asks for an error to reach the caller. */
-function told(write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    if (error instanceof AuditError && error.code === "AUDIT_WRITER_FULL") throw error;
-    fault("log.appender", error);
-  }
+function told(error: unknown): void {
+  if (error instanceof AuditError && error.code === "AUDIT_WRITER_FULL") throw error;
+  fault("log.appender", error);
 }
 
 function open(settings: WriterSettings): Writer {

@@ -32,7 +32,7 @@ function deliver(record: AuditRecord): void {
   const category = internals?.categories.get(record.name);
   // Not configured, shut down, or not asked for yet: log4js itself knows what to do then.
   if (!category || !internals?.clustering.isMaster()) return deliverByLogger(record);
-  const level = log4js.levels.getLevel(record.level);
+  const level = levelOf(record.level, category);
   if (!isEnabled(category, level)) return tellSilenced(record);
   let event: log4js.LoggingEvent | undefined;
   for (const appender of category.appenders) {
@@ -40,6 +40,16 @@ function deliver(record: AuditRecord): void {
     if (direct) direct(record);
     else appender((event ??= new internals.LoggingEvent(record.name, level, [record], {})));
   }
+}
+
+/** The level asked for last. `configure` makes new levels together with new categories. */
+let known: { readonly name: string; readonly category: Category; readonly level: Level | undefined } | undefined;
+
+function levelOf(name: string, category: Category): Level | undefined {
+  if (known?.name !== name || known.category !== category) {
+    known = { name, category, level: log4js.levels.getLevel(name) };
+  }
+  return known.level;
 }
 
 function isEnabled(category: Category, level: Level | undefined): level is Level {
