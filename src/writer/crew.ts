@@ -13,6 +13,7 @@ import {
   type FileSettings,
   MAIL,
   SLEEPING,
+  THREAD_ID,
   type ThreadMail,
   type ThreadNews,
   WAKE,
@@ -39,13 +40,14 @@ export class Crew {
   #worker: Worker | undefined;
   #mail: MessagePort | undefined;
   #generation = 0;
+  #replacing = false;
   #startedAt = 0;
   #shortLives = 0;
   #disabled = !canHaveThread();
 
-  /** Whether lines may be left to a thread at all. */
+  /** Whether lines may be left to a thread: not while one that did not answer is being replaced. */
   get available(): boolean {
-    return !this.#disabled;
+    return !this.#disabled && !this.#replacing;
   }
 
   join(member: Member, threadFile: string): void {
@@ -70,8 +72,18 @@ export class Crew {
     Atomics.notify(this.#control, WAKE);
   }
 
+  /**
+   * Whether the thread has died. Its `exit` event needs a turn of the event loop, which a caller that waits for
+   * room cannot give; the kernel's list of threads tells at once.
+   */
+  get threadIsGone(): boolean {
+    const id = Atomics.load(this.#control, THREAD_ID);
+    return this.#worker === undefined || (id > 0 && !existsSync(`/proc/self/task/${id}`));
+  }
+
   /** Ends a thread that does not answer; another takes its place. */
   replace(): void {
+    this.#replacing = this.#worker !== undefined;
     void this.#worker?.terminate();
   }
 
@@ -79,6 +91,7 @@ export class Crew {
   dismiss(): void {
     const worker = this.#worker;
     this.#worker = undefined;
+    this.#replacing = false;
     this.#mail?.close();
     this.#mail = undefined;
     void worker?.terminate();
@@ -115,6 +128,7 @@ export class Crew {
   #onExit(worker: Worker, file: string): void {
     if (worker !== this.#worker) return;
     this.#worker = undefined;
+    this.#replacing = false;
     this.#mail?.close();
     fault("writer.thread", new Error("The writer thread ended; its work was taken over."));
     this.#shortLives = performance.now() - this.#startedAt < SHORT_LIFE_MS ? this.#shortLives + 1 : 0;

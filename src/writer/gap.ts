@@ -10,6 +10,7 @@ export interface GapReport {
   readonly from: number;
   readonly to: number;
   readonly count: number;
+  /** Why the first was. */
   readonly why: string;
 }
 
@@ -29,8 +30,8 @@ export class Gap {
 
   add(why: string): void {
     const now = Date.now();
-    const { from, count } = this.#report ?? { from: now, count: 0 };
-    this.#report = { from, to: now, count: count + 1, why };
+    const before = this.#report ?? { from: now, count: 0, why };
+    this.#report = { ...before, to: now, count: before.count + 1 };
     this.#timer ??= setInterval(() => this.tell(true), TELL_EVERY_MS).unref();
   }
 

@@ -77,6 +77,8 @@ export const WAKE = 0;
 export const SLEEPING = 1;
 /** Counted up for each message posted, since a thread in `Atomics.wait` hears no events. */
 export const MAIL = 2;
+/** The thread's id in the kernel, where there is a /proc to tell; else 0. */
+export const THREAD_ID = 3;
 
 /** What the thread is told: take over a ring, or give it up. */
 export type ThreadMail =

@@ -6,12 +6,13 @@
  *
  * @module
  */
-import { closeSync, fsyncSync } from "node:fs";
+import { closeSync, fsyncSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { drain } from "./drain.js";
 import { LogFile } from "./file.js";
 import { ThreadClaim } from "./owner.js";
-import { FAILING, MAIL, SLEEPING, type ThreadMail, type ThreadNews, WAKE } from "./protocol.js";
+import { FAILING, MAIL, SLEEPING, type ThreadMail, THREAD_ID, type ThreadNews, WAKE } from "./protocol.js";
 import { Ring } from "./ring.js";
 
 /** After a batch, how long to let lines gather before the next: the window that SIGKILL can take. */
@@ -40,6 +41,7 @@ interface Slot {
 
 function run({ control, mail, generation }: ThreadStart): void {
   const words = new Int32Array(control);
+  Atomics.store(words, THREAD_ID, kernelId());
   const slots = new Map<number, Slot>();
   let mailSeen = 0;
   let looks = 0;
@@ -62,6 +64,14 @@ function run({ control, mail, generation }: ThreadStart): void {
       Atomics.wait(words, WAKE, woken, untilRetry(slots));
     }
     Atomics.store(words, SLEEPING, 0);
+  }
+}
+
+function kernelId(): number {
+  try {
+    return Number(basename(readlinkSync("/proc/thread-self")));
+  } catch {
+    return 0;
   }
 }
 
@@ -105,8 +115,9 @@ function serve(id: number, slot: Slot): boolean {
   }
 }
 
+/* The calling thread may have met the failure, and not this one. */
 function recovered(slot: Slot): void {
-  if (slot.lastCode === "") return;
+  if (Atomics.load(slot.ring.words, FAILING) === 0) return;
   slot.retryMs = FIRST_RETRY_MS;
   slot.lastCode = "";
   Atomics.store(slot.ring.words, FAILING, 0);

@@ -97,7 +97,7 @@ export class Writer implements Member {
   #writeNow(line: string, durability: Durability): boolean {
     if (this.#isFailing && this.#retryAt > performance.now())
       return this.#enqueue(line) || this.#whenFull(line);
-    if (!this.#claim.take(TURN_MS)) return this.#enqueue(line) || this.#whenFull(line);
+    if (!this.#take(TURN_MS)) return this.#enqueue(line) || this.#whenFull(line);
     try {
       drain(this.#ring, this.#file, this.#claim);
       appendLine(this.#file, line);
@@ -172,7 +172,7 @@ export class Writer implements Member {
 
   /** Writes what waits on this thread; false when it could not all be written. */
   #drainHere(waitMs: number): boolean {
-    if (!this.#claim.take(waitMs)) return false;
+    if (!this.#take(waitMs)) return false;
     try {
       drain(this.#ring, this.#file, this.#claim);
       this.#settled();
@@ -185,15 +185,26 @@ export class Writer implements Member {
     }
   }
 
-  onThreadLost(): void {
+  /** The right to write, at once from a thread that is idle or dead, else when its `write` has returned. */
+  #take(waitMs: number): boolean {
+    if (this.#claim.take(0)) return true;
+    if (!this.crew.threadIsGone) return this.#claim.take(waitMs);
+    this.#takeFromDead();
+    return true;
+  }
+
+  #takeFromDead(): void {
     this.#claim.seize();
     try {
       settleFlight(this.#ring, this.settings);
     } catch (error) {
       this.#failed(error as Error);
-    } finally {
-      this.#claim.release();
     }
+  }
+
+  onThreadLost(): void {
+    this.#takeFromDead();
+    this.#claim.release();
     this.#drainHere(0);
   }
 
@@ -211,7 +222,7 @@ export class Writer implements Member {
    */
   finish(waitMs: number, exiting: boolean): number {
     this.#exiting ||= exiting;
-    if (!this.#claim.take(waitMs)) this.#takeOverFromWrite();
+    if (!this.#take(waitMs)) this.#takeOverFromWrite();
     this.#claim.release();
     this.#retryAt = 0;
     if (this.#drainHere(0) && this.#gap.open) {
@@ -221,15 +232,10 @@ export class Writer implements Member {
     return this.#ring.pendingLines;
   }
 
-  /* The thread has been inside `write` for long. Either it died there, or the disk stalls; then this waits too. */
+  /* The thread has been inside `write` for long: the disk stalls. Looking at the file waits for that `write`. */
   #takeOverFromWrite(): void {
     this.crew.replace();
-    this.#claim.seize();
-    try {
-      settleFlight(this.#ring, this.settings);
-    } catch (error) {
-      this.#failed(error as Error);
-    }
+    this.#takeFromDead();
   }
 
   /** Resolves true when all that was accepted until now is on the file, false after `timeoutMs`. */

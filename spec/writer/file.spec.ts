@@ -1,0 +1,319 @@
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { Backups } from "#dist/writer/backups";
+import { THREAD_FILE } from "#dist/writer/crew";
+import type { GapReport } from "#dist/writer/gap";
+import type { WriterSettings } from "#dist/writer/protocol";
+import type { Writer } from "#dist/writer/writer";
+import { closeWriter, flush, openWriter } from "#dist/writer/writers";
+import { inFolder, linesOf } from "./support.js";
+
+function settings(folder: string, options: Partial<WriterSettings> = {}): WriterSettings {
+  return {
+    path: join(folder, "a.log"),
+    mode: 0o600,
+    maxBytes: 0,
+    daily: false,
+    gzip: false,
+    keep: {},
+    ringBytes: 65_536,
+    onFull: "drop",
+    maxBlockMs: 50,
+    threadFile: THREAD_FILE,
+    ...options,
+  };
+}
+
+/** Runs `work` with a writer on `a.log` of a fresh folder. */
+function withWriter(
+  options: Partial<WriterSettings>,
+  work: (writer: Writer, folder: string) => Promise<void> | void,
+  prepare: (folder: string) => void = () => {},
+): Promise<void> {
+  return inFolder(async (folder) => {
+    prepare(folder);
+    const writer = openWriter(
+      settings(folder, options),
+      ({ count, why }: GapReport) => `gap ${count}: ${why}`,
+    );
+    try {
+      await work(writer, folder);
+    } finally {
+      closeWriter(writer);
+    }
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** A device that is full, in the place of the file. */
+function fillDisk(folder: string): void {
+  rmSync(join(folder, "a.log"), { force: true });
+  symlinkSync("/dev/full", join(folder, "a.log"));
+}
+
+describe("a file of lines", () => {
+  it("is only for its owner to read", () =>
+    withWriter({}, async (writer, folder) => {
+      writer.write("x", "os");
+      assert.equal(statSync(join(folder, "a.log")).mode & 0o777, 0o600);
+    }));
+
+  it("keeps the order of lines of every durability", () =>
+    withWriter({}, async (writer, folder) => {
+      const order = ["memory", "memory", "os", "memory", "fsync", "memory"] as const;
+      for (const [index, durability] of order.entries()) writer.write(String(index), durability);
+      assert.deepEqual(await flush({ fsync: true }).then(() => linesOf(folder, "a")), [
+        "0",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+      ]);
+    }));
+
+  it("takes a line that is larger than the ring, whole and in its place", () =>
+    withWriter({}, async (writer, folder) => {
+      const large = "é".repeat(100_000);
+      for (const line of ["before", large, "after"]) writer.write(line, "memory");
+      await flush();
+      assert.deepEqual(linesOf(folder, "a"), ["before", large, "after"]);
+    }));
+
+  it("closes off the half line of a killed writer", () =>
+    withWriter(
+      {},
+      async (writer, folder) => {
+        writer.write("whole", "os");
+        assert.equal(readFileSync(join(folder, "a.log"), "utf8"), '{"half":\nwhole\n');
+      },
+      (folder) => writeFileSync(join(folder, "a.log"), '{"half":'),
+    ));
+
+  it("becomes a backup before it grows beyond its limit", () =>
+    withWriter({ maxBytes: 10 }, async (writer, folder) => {
+      for (const line of ["1234", "5678", "9", "longer than ten", "x"]) writer.write(line, "os");
+      const backups = readdirSync(folder)
+        .filter((name) => name !== "a.log")
+        .toSorted();
+      assert.deepEqual(
+        [...backups, "a.log"].map((name) => readFileSync(join(folder, name), "utf8")),
+        ["1234\n5678\n", "9\n", "longer than ten\n", "x\n"],
+      );
+    }));
+
+  it("becomes a backup with the first line of a new day", () =>
+    withWriter({ daily: true }, async (writer, folder) => {
+      writer.write("yesterday", "os");
+      utimesSync(join(folder, "a.log"), new Date(), new Date(Date.now() - 86_400_000));
+      writer.write("today", "os");
+      writer.write("too", "os");
+      assert.equal(readFileSync(join(folder, "a.log"), "utf8"), "today\ntoo\n");
+      assert.deepEqual(linesOf(folder, "a"), ["yesterday", "today", "too"]);
+    }));
+
+  it("is rotated although a dead process has left its lock", () =>
+    withWriter({ maxBytes: 5 }, async (writer, folder) => {
+      const dead = 4_190_000;
+      writeFileSync(join(folder, "a.log.lock"), `${(await import("node:os")).hostname()} ${dead} abc`);
+      writer.write("1234", "os");
+      writer.write("5678", "os");
+      assert.equal(readFileSync(join(folder, "a.log"), "utf8"), "5678\n");
+      assert.ok(!existsSync(join(folder, "a.log.lock")));
+    }));
+
+  for (const durability of ["memory", "os"] as const) {
+    it(`goes on in a new file after logrotate has moved it, or somebody deleted it (${durability})`, () =>
+      withWriter({}, async (writer, folder) => {
+        const put = async (line: string): Promise<void> => {
+          writer.write(line, durability);
+          await flush();
+        };
+        await put("1");
+        renameSync(join(folder, "a.log"), join(folder, "moved"));
+        await put("2");
+        assert.equal(readFileSync(join(folder, "moved"), "utf8"), "1\n");
+        unlinkSync(join(folder, "a.log"));
+        await put("3");
+        assert.deepEqual(linesOf(folder, "a"), ["3"]);
+        rmSync(folder, { recursive: true });
+        await put("4");
+        assert.deepEqual(linesOf(folder, "a"), ["4"]);
+      }));
+
+    it(`keeps what comes while the disk is full, says so, and goes on by itself (${durability})`, () =>
+      withWriter({}, async (writer, folder) => {
+        writer.write("1", "os");
+        fillDisk(folder);
+        for (const line of ["2", "3"]) writer.write(line, durability);
+        await until(() => writer.health().last_error !== null);
+        assert.equal(writer.health().state, "failing");
+        assert.match(writer.health().last_error!, /ENOSPC/u);
+        unlinkSync(join(folder, "a.log"));
+        await flush();
+        assert.deepEqual(linesOf(folder, "a"), ["2", "3"]);
+        assert.deepEqual([writer.health().state, writer.health().dropped], ["ok", 0]);
+      }));
+  }
+});
+
+describe("a full ring", () => {
+  const line = "x".repeat(999);
+
+  for (const [onFull, why] of [
+    ["drop", "the ring was full"],
+    ["block", "the ring was full for 50 ms"],
+  ] as const) {
+    it(`loses what does not fit, and tells how much in a line of its own (${onFull})`, () =>
+      withWriter({ onFull }, async (writer, folder) => {
+        fillDisk(folder);
+        let accepted = 0;
+        for (let index = 0; index < 100; index += 1) if (writer.write(line, "memory")) accepted += 1;
+        assert.equal(accepted, 65);
+        assert.deepEqual([writer.health().state, writer.health().dropped], ["full", 35]);
+        unlinkSync(join(folder, "a.log"));
+        await until(() => writer.health().state === "ok");
+        await flush();
+        const lines = linesOf(folder, "a");
+        assert.deepEqual(
+          lines.slice(0, 65),
+          Array.from({ length: 65 }, () => line),
+        );
+        assert.deepEqual(lines.slice(65), [`gap 35: ${why}`]);
+      }));
+  }
+
+  it("throws where the application asked for it", () =>
+    withWriter({ onFull: "error" }, async (writer, folder) => {
+      fillDisk(folder);
+      for (let index = 0; index < 65; index += 1) writer.write(line, "memory");
+      assert.throws(() => writer.write(line, "memory"), { code: "AUDIT_WRITER_FULL" });
+      unlinkSync(join(folder, "a.log"));
+    }));
+
+  it("makes the caller wait for the thread, and loses nothing", () =>
+    withWriter({ onFull: "block", maxBlockMs: 60_000 }, async (writer, folder) => {
+      const lines = Array.from({ length: 5000 }, (_, index) => `${index} ${"y".repeat(100)}`);
+      for (const each of lines) writer.write(each, "memory");
+      await flush();
+      assert.deepEqual(linesOf(folder, "a"), lines);
+    }));
+});
+
+describe("flush", () => {
+  it("tells what is late when the file cannot be written", () =>
+    withWriter({}, async (writer, folder) => {
+      fillDisk(folder);
+      writer.write("1", "memory");
+      await assert.rejects(flush({ timeoutMs: 20 }), { code: "AUDIT_FLUSH_TIMEOUT", message: /1 records/u });
+      unlinkSync(join(folder, "a.log"));
+      await flush();
+      assert.deepEqual(linesOf(folder, "a"), ["1"]);
+    }));
+});
+
+describe("backups", () => {
+  const names = [
+    "20260101T000000.000Z-00000001",
+    "20260102T000000.000Z-00000002",
+    "20260103T000000.000Z-00000003",
+  ];
+
+  function makeBackups(folder: string): string[] {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "a-other.log"), "not ours");
+    return names.map((name, day) => {
+      const path = join(folder, `a-${name}.log`);
+      writeFileSync(path, `${day}\n`);
+      const when = new Date(Date.now() - (3 - day) * 86_400_000 - 1000);
+      utimesSync(path, when, when);
+      return path;
+    });
+  }
+
+  it("are compressed, whole and readable for their owner only", () =>
+    inFolder(async (folder) => {
+      const [first] = makeBackups(folder);
+      await new Backups(settings(folder, { gzip: true }), 0).tidy();
+      assert.ok(!existsSync(first!));
+      assert.equal(gunzipSync(readFileSync(`${first}.gz`)).toString(), "0\n");
+      assert.equal(statSync(`${first}.gz`).mode & 0o777, 0o600);
+      assert.equal(readFileSync(join(folder, "a-other.log"), "utf8"), "not ours");
+    }));
+
+  for (const [what, keep, left] of [
+    ["all without a limit", {}, 3],
+    ["the newest by number", { files: 1 }, 1],
+    ["the newest by bytes", { bytes: 4 }, 2],
+    ["the newest by age", { days: 2 }, 1],
+  ] as const) {
+    it(`stay: ${what}`, () =>
+      inFolder(async (folder) => {
+        makeBackups(folder);
+        await new Backups(settings(folder, { keep }), 0).tidy();
+        const stay = readdirSync(folder).filter((name) => name !== "a-other.log");
+        assert.deepEqual(
+          stay.toSorted(),
+          names.slice(3 - left).map((name) => `a-${name}.log`),
+        );
+      }));
+  }
+});
+
+describe("a follower", () => {
+  it("that knows files by their inode sees each line once through twenty rotations", () =>
+    withWriter({ maxBytes: 10_000, onFull: "block", maxBlockMs: 60_000 }, async (writer, folder) => {
+      chmodSync(folder, 0o700);
+      const read = new Map<number, number>();
+      let seen = "";
+      const look = (): void => {
+        const files = readdirSync(folder).filter((name) => name.endsWith(".log"));
+        const byAge = [
+          ...files.filter((name) => name !== "a.log").toSorted(),
+          ...files.filter((name) => name === "a.log"),
+        ];
+        for (const name of byAge) {
+          const path = join(folder, name);
+          if (!existsSync(path)) continue;
+          const { ino } = statSync(path);
+          const bytes = readFileSync(path);
+          const fresh = bytes.subarray(read.get(ino) ?? 0);
+          seen += fresh.toString();
+          read.set(ino, bytes.length);
+        }
+      };
+      const lines = Array.from({ length: 2200 }, (_, index) => `${index} ${"z".repeat(95)}`);
+      for (const [index, line] of lines.entries()) {
+        writer.write(line, index % 3 === 0 ? "os" : "memory");
+        if (index % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+        if (index % 20 === 0) look();
+      }
+      await flush();
+      look();
+      assert.ok(readdirSync(folder).length > 20, "twenty rotations");
+      const numbers = seen
+        .split("\n")
+        .slice(0, -1)
+        .toSorted((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+      assert.deepEqual(numbers, lines);
+    }));
+});
