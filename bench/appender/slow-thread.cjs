@@ -17,4 +17,5 @@ fs.writeSync = (fd, data, ...rest) => {
   }
   return writeSync(fd, data, ...rest);
 };
+// oxlint-disable-next-line import/no-unassigned-import -- starts the thread
 require("../../dist/writer/thread.js");

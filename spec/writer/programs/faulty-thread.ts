@@ -21,4 +21,5 @@ Object.assign(fs, {
   },
 });
 
+// oxlint-disable-next-line import/no-unassigned-import -- starts the thread
 require("#dist/writer/thread");
