@@ -102,6 +102,7 @@ export class KeyTable {
   /** By the name as it is written, so that a record's usual names are never normalised twice. */
   private known = newTable();
   private learned = 0;
+  private readonly routes = new Map<string, boolean>();
 
   constructor(
     rules: KeyRules,
@@ -123,6 +124,16 @@ export class KeyTable {
 
   actionOf(name: string): KeyAction {
     return this.known[name] ?? this.learn(name);
+  }
+
+  /** Whether the pattern of a route, `/reset/:token`, has a parameter that is hidden. */
+  hidesPartOf(route: string): boolean {
+    const known = this.routes.get(route);
+    if (known !== undefined) return known;
+    const hidden = [...route.matchAll(/[:{](\w+)/gu)].some(([, name]) => hides(this.actionOf(name!)));
+    if (this.routes.size >= MAX_CACHED) this.routes.clear();
+    this.routes.set(route, hidden);
+    return hidden;
   }
 
   private learn(name: string): KeyAction {

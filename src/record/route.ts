@@ -10,8 +10,9 @@ import type { Walk } from "./walk.js";
 
 /** `/reset/:token`: the path of the request holds at that place what the pattern calls by name. */
 export function redactRouteParameters(record: Fields, route: string, walk: Walk): Fields {
+  if (!walk.keys.hidesPartOf(route)) return record;
   const request = record.request_repr;
-  if (!isObject(request) || typeof request.path !== "string" || !/[:{]/u.test(route)) return record;
+  if (!isObject(request) || typeof request.path !== "string") return record;
   const path = redactPath(request.path, route, walk.keys, walk.hider);
   return path === request.path ? record : { ...record, request_repr: { ...request, path } };
 }
