@@ -1,0 +1,118 @@
+/**
+ * `@AuditEntity` and its field decorators. Compiled twice: as legacy and as standard decorators.
+ */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { AuditEntity, AuditError, AuditIgnore, AuditMask, AuditRoute } from "activity-audit";
+import { decoratedEntities, entityMetadata } from "#dist/decorate/readers";
+
+@AuditEntity<Person>({ mask: ["phone"], label: (person) => person.name })
+class Person {
+  name = "";
+  phone = "";
+  @AuditIgnore() cache = "";
+  @AuditMask() iban = "";
+}
+
+class Nurse extends Person {
+  @AuditIgnore() rota = "";
+  @AuditIgnore() override iban = "";
+}
+
+@AuditEntity<Doctor>({ reads: true })
+class Doctor extends Person {
+  licence = "";
+}
+
+class Visitor {
+  name = "";
+}
+
+describe("@AuditEntity", () => {
+  it("keeps its options, frozen, with the fields that are marked", () => {
+    const metadata = entityMetadata(Person)!;
+    assert.equal(metadata.target, Person);
+    assert.deepEqual(metadata.options.mask, ["phone"]);
+    assert.deepEqual([...metadata.ignored], ["cache"]);
+    assert.deepEqual([...metadata.masked], ["iban"]);
+    assert.throws(() => Object.assign(metadata.options, { mask: [] }), TypeError);
+    assert.throws(() => Object.assign(metadata, { target: Visitor }), TypeError);
+  });
+
+  it("is inherited, and what a subclass says of a field wins, without touching the base class", () => {
+    const metadata = entityMetadata(Nurse)!;
+    assert.equal(metadata.target, Nurse);
+    assert.deepEqual(metadata.options.mask, ["phone"]);
+    assert.deepEqual([...metadata.ignored].toSorted(), ["cache", "iban", "rota"]);
+    assert.deepEqual([...metadata.masked], []);
+    assert.deepEqual([...entityMetadata(Person)!.ignored], ["cache"]);
+  });
+
+  it("can be said anew by a subclass", () => {
+    assert.equal(entityMetadata(Doctor)!.options.reads, true);
+    assert.equal(entityMetadata(Doctor)!.options.mask, undefined);
+    assert.equal(entityMetadata(Person)!.options.reads, undefined);
+  });
+
+  it("lists the classes that it stands on, and no other", () => {
+    const listed = decoratedEntities();
+    assert.ok(listed.includes(Person) && listed.includes(Doctor));
+    assert.ok(!listed.includes(Nurse) && !listed.includes(Visitor));
+    assert.equal(entityMetadata(Visitor), undefined);
+  });
+
+  it("takes the outermost of two on one class", () => {
+    @AuditEntity({ model: "Outer" })
+    @AuditEntity({ model: "Inner" })
+    class Twice {}
+    assert.equal(entityMetadata(Twice)!.options.model, "Outer");
+  });
+
+  it("keeps two classes of one name apart", () => {
+    const make = (model: string) => {
+      @AuditEntity({ model })
+      class Same {}
+      return Same;
+    };
+    const [first, second] = [make("a"), make("b")];
+    assert.equal(entityMetadata(first)!.options.model, "a");
+    assert.equal(entityMetadata(second)!.options.model, "b");
+  });
+
+  it("refuses `include` together with `exclude`", () => {
+    assert.throws(
+      () => AuditEntity<Person>({ include: ["name"], exclude: ["phone"] }),
+      (error) => error instanceof AuditError && error.code === "AUDIT_DECORATOR_OPTION",
+    );
+  });
+
+  it("says where it stands when it stands wrongly", () => {
+    const misplaced = (decorate: () => void, found: RegExp) =>
+      assert.throws(decorate, (error) => {
+        assert.ok(error instanceof AuditError);
+        assert.equal(error.code, "AUDIT_DECORATOR_MISPLACED");
+        assert.match(error.message, found);
+        return true;
+      });
+    misplaced(() => {
+      class Wrong {
+        // @ts-expect-error an entity decorator on a method
+        @AuditEntity() method() {}
+      }
+      return Wrong;
+    }, /method/);
+    misplaced(() => {
+      // @ts-expect-error a field decorator on a class
+      @AuditIgnore()
+      class Wrong {}
+      return Wrong;
+    }, /class Wrong/);
+    misplaced(() => {
+      class Wrong {
+        // @ts-expect-error a route decorator on a field
+        @AuditRoute() field = 1;
+      }
+      return Wrong;
+    }, /field/);
+  });
+});
