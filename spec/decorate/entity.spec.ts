@@ -28,6 +28,21 @@ class Visitor {
   name = "";
 }
 
+function sameName(model: string) {
+  @AuditEntity({ model })
+  class Same {}
+  return Same;
+}
+
+function assertMisplaced(decorate: () => void, found: RegExp): void {
+  assert.throws(decorate, (error) => {
+    assert.ok(error instanceof AuditError);
+    assert.equal(error.code, "AUDIT_DECORATOR_MISPLACED");
+    assert.match(error.message, found);
+    return true;
+  });
+}
+
 describe("@AuditEntity", () => {
   it("keeps its options, frozen, with the fields that are marked", () => {
     const metadata = entityMetadata(Person)!;
@@ -69,12 +84,7 @@ describe("@AuditEntity", () => {
   });
 
   it("keeps two classes of one name apart", () => {
-    const make = (model: string) => {
-      @AuditEntity({ model })
-      class Same {}
-      return Same;
-    };
-    const [first, second] = [make("a"), make("b")];
+    const [first, second] = [sameName("a"), sameName("b")];
     assert.equal(entityMetadata(first)!.options.model, "a");
     assert.equal(entityMetadata(second)!.options.model, "b");
   });
@@ -87,27 +97,20 @@ describe("@AuditEntity", () => {
   });
 
   it("says where it stands when it stands wrongly", () => {
-    const misplaced = (decorate: () => void, found: RegExp) =>
-      assert.throws(decorate, (error) => {
-        assert.ok(error instanceof AuditError);
-        assert.equal(error.code, "AUDIT_DECORATOR_MISPLACED");
-        assert.match(error.message, found);
-        return true;
-      });
-    misplaced(() => {
+    assertMisplaced(() => {
       class Wrong {
         // @ts-expect-error an entity decorator on a method
         @AuditEntity() method() {}
       }
       return Wrong;
     }, /method/);
-    misplaced(() => {
+    assertMisplaced(() => {
       // @ts-expect-error a field decorator on a class
       @AuditIgnore()
       class Wrong {}
       return Wrong;
     }, /class Wrong/);
-    misplaced(() => {
+    assertMisplaced(() => {
       class Wrong {
         // @ts-expect-error a route decorator on a field
         @AuditRoute() field = 1;

@@ -84,7 +84,7 @@ export class Apollo extends ExternalService {
   }
 }
 // @ts-expect-error the client is the class's own business
-new Apollo().http;
+export const http = (apollo: Apollo) => apollo.http;
 
 // What runs in a context returns what it returns.
 export type _run = True<Equal<ReturnType<typeof runs>, Promise<number>>>;

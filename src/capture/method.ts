@@ -102,14 +102,17 @@ class ObservedCall {
         throw error;
       }
     };
-    return new Proxy(generator, {
+    const followed: Steppable = new Proxy(generator, {
       get: (target, key) => {
+        // A loop asks the generator for its iterator, which is itself.
+        if (key === Symbol.iterator || key === Symbol.asyncIterator) return () => followed;
         const value: unknown = Reflect.get(target, key, target);
         if (typeof value !== "function") return value;
         if (key !== "next" && key !== "return" && key !== "throw") return value.bind(target) as unknown;
         return (...args: unknown[]) => inside(() => Reflect.apply(value, target, args));
       },
     });
+    return followed;
   }
 
   #stepped(step: IteratorResult<unknown>): IteratorResult<unknown> {
