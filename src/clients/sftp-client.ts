@@ -23,7 +23,7 @@ import { makeSftp, serviceOf } from "./made.js";
 export class SftpClient {
   /** The ssh2-sftp-client behind the methods, for all that they do not offer. */
   protected readonly sftp: SftpLibrary;
-  #connected: Promise<unknown> | undefined;
+  #connected: Promise<void> | undefined;
 
   /**
    * @param service - written as `service_name` of its operations
@@ -40,11 +40,19 @@ export class SftpClient {
 
   /** Connects, once: while the connection stands, further calls wait for it and give it back. */
   async connect(options: SftpLibrary.ConnectOptions): Promise<void> {
-    this.#connected ??= this.sftp.connect(options).catch((error: unknown) => {
+    this.#connected ??= this.#open(options);
+    await this.#connected;
+  }
+
+  async #open(options: SftpLibrary.ConnectOptions): Promise<void> {
+    try {
+      await this.sftp.connect(options);
+    } catch (error) {
+      // The refused connection's own end would otherwise be taken for that of the next one.
+      await this.sftp.end().catch(() => {});
       this.#connected = undefined;
       throw error;
-    });
-    await this.#connected;
+    }
   }
 
   /** Whether there is a file or a folder of this name. */

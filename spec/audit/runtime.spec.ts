@@ -1,0 +1,234 @@
+/**
+ * The `audit` runtime: what is checked at start, and what a user can count on afterwards.
+ */
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import axios from "axios";
+import log4js from "log4js";
+import {
+  audit,
+  auditLogging,
+  AuditError,
+  levels,
+  type AuditErrorCode,
+  type AuditOptions,
+  type AuditRecord,
+} from "activity-audit";
+import { assertRecord } from "../support/schema.js";
+
+let directory: string;
+
+function configure(): void {
+  log4js.configure(auditLogging({ directory, serviceName: "spec", console: false }));
+}
+
+const shutdown = () => new Promise<void>((resolve) => log4js.shutdown(() => resolve()));
+
+function refused(work: () => unknown, code: AuditErrorCode, message: RegExp): void {
+  assert.throws(work, (error) => {
+    assert.ok(error instanceof AuditError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    assert.ok(error.message.endsWith(`[${code}]`));
+    return true;
+  });
+}
+
+function written(file: "audit" | "api" | "login"): AuditRecord[] {
+  const lines = readFileSync(join(directory, `${file}.log`), "utf8")
+    .split("\n")
+    .slice(0, -1);
+  return lines.map((line) => assertRecord(line) as unknown as AuditRecord);
+}
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "runtime-"));
+});
+afterEach(async () => {
+  await audit.stop();
+  await shutdown();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe("audit.start", () => {
+  const wrong: [string, unknown, AuditErrorCode, RegExp][] = [
+    ["nothing", undefined, "AUDIT_OPTION_INVALID", /audit\.start/],
+    ["no name", {}, "AUDIT_OPTION_INVALID", /serviceName` is missing/],
+    ["an empty name", { serviceName: "" }, "AUDIT_OPTION_INVALID", /serviceName` is ""; expected a name/],
+    ["a misspelt option", { serviceName: "s", redakt: {} }, "AUDIT_OPTION_UNKNOWN", /redakt.*Known.*redact/],
+    ["an actor that is no function", { serviceName: "s", actor: {} }, "AUDIT_OPTION_INVALID", /a function/],
+    [
+      "a misspelt option inside",
+      { serviceName: "s", requests: { bodyLimt: 1 } },
+      "AUDIT_OPTION_UNKNOWN",
+      /requests\.bodyLimt.*bodyLimit/,
+    ],
+    [
+      "a limit below its bounds",
+      { serviceName: "s", rows: { maxRowsPerStatement: 0 } },
+      "AUDIT_OPTION_INVALID",
+      /rows\.maxRowsPerStatement` is 0; expected a whole number of rows, at least 1/,
+    ],
+    [
+      "an unknown detail",
+      { serviceName: "s", external: "some" },
+      "AUDIT_OPTION_INVALID",
+      /"metadata" or "full"/,
+    ],
+    [
+      "pseudonyms without a key",
+      { serviceName: "s", redact: { pseudonymise: ["id"] } },
+      "AUDIT_OPTION_INVALID",
+      /pseudonym/,
+    ],
+  ];
+  for (const [what, options, code, message] of wrong) {
+    it(`refuses ${what}, and starts nothing`, () => {
+      configure();
+      refused(() => audit.start(options as AuditOptions), code, message);
+      assert.equal(audit.health().running, false);
+    });
+  }
+
+  it("refuses a log4js that is not configured, or would swallow our levels", async () => {
+    await shutdown();
+    refused(() => audit.start({ serviceName: "s" }), "AUDIT_LOGGING_MISSING", /log4js\.configure/);
+    const configuration = auditLogging({ directory, console: false });
+    configuration.categories["audit.crud"]!.level = "ERROR";
+    log4js.configure(configuration);
+    refused(() => audit.start({ serviceName: "s" }), "AUDIT_LOGGING_SILENT", /audit\.crud.*ERROR/);
+    log4js.configure({
+      levels: { ...levels },
+      appenders: { out: { type: "stdout" } },
+      categories: { default: { appenders: ["out"], level: "OFF" } },
+    });
+    refused(() => audit.start({ serviceName: "s" }), "AUDIT_LOGGING_SILENT", /audit\./);
+  });
+
+  it("refuses a second start", () => {
+    configure();
+    audit.start({ serviceName: "spec" });
+    refused(() => audit.start({ serviceName: "spec" }), "AUDIT_ALREADY_STARTED", /audit\.stop/);
+  });
+
+  it("says that it started and stopped, in the trail itself", async () => {
+    configure();
+    audit.start({ serviceName: "spec", extra: { region: "eu" } });
+    await audit.stop();
+    const [started, stopped, ...more] = written("audit");
+    assert.deepEqual(more, []);
+    assert.ok(started?.name === "audit.trail" && stopped?.name === "audit.trail");
+    assert.deepEqual([started.event_type, stopped.event_type], ["AUDIT_STARTED", "AUDIT_STOPPED"]);
+    assert.deepEqual(started.extra, { region: "eu" });
+    assert.equal(started.service_name, "spec");
+  });
+});
+
+describe("a directory that cannot be written", () => {
+  it(
+    "is refused when log4js is configured",
+    { skip: process.getuid?.() === 0 && "root may write anywhere" },
+    () => {
+      chmodSync(directory, 0o500);
+      refused(() => configure(), "AUDIT_DIRECTORY_UNWRITABLE", /cannot be written/);
+    },
+  );
+
+  it("is refused when its place is taken by a file", () => {
+    refused(
+      () => log4js.configure(auditLogging({ directory: process.execPath, console: false })),
+      "AUDIT_DIRECTORY_UNWRITABLE",
+      /cannot be written/,
+    );
+  });
+});
+
+describe("audit.attach", () => {
+  it("needs a running audit, and a target that it knows", () => {
+    refused(() => audit.attach(axios.create(), { service: "x" }), "AUDIT_NOT_STARTED", /audit\.start/);
+    configure();
+    audit.start({ serviceName: "spec" });
+    refused(
+      () => audit.attach(new Map() as never, {} as never),
+      "AUDIT_TARGET_UNKNOWN",
+      /an object of class Map/,
+    );
+    refused(() => audit.attach(axios.create(), {} as never), "AUDIT_OPTION_INVALID", /service` is missing/);
+  });
+
+  it("counts owners: the last to leave gives the target back", () => {
+    configure();
+    audit.start({ serviceName: "spec" });
+    const instance = axios.create();
+    const patched = () => Object.hasOwn(instance.interceptors.request, "forEach");
+    const [first, second] = [
+      audit.attach(instance, { service: "a" }),
+      audit.attach(instance, { service: "a" }),
+    ];
+    first();
+    first();
+    assert.ok(patched());
+    second();
+    assert.ok(!patched());
+  });
+
+  it("is undone by audit.stop", async () => {
+    configure();
+    audit.start({ serviceName: "spec" });
+    const instance = axios.create();
+    audit.attach(instance, { service: "a" });
+    await audit.stop();
+    assert.ok(!Object.hasOwn(instance.interceptors.request, "forEach"));
+  });
+});
+
+describe("records that the application makes", () => {
+  it("bear the context that they are made in", async () => {
+    configure();
+    audit.start({ serviceName: "spec" });
+    audit.run({ actor: { id: "cron" }, reason: "nightly", tenant: 7 }, () => {
+      audit.record({ action: "report.export", target: { type: "Report", id: 17 }, extra: { rows: 40 } });
+      audit.login({ event: "login", success: false, error: "wrong password" });
+      audit.ignore(() => audit.record({ action: "not.recorded" }));
+    });
+    await audit.flush();
+    const [, exported, ...more] = written("audit");
+    assert.deepEqual(more, []);
+    assert.ok(exported?.name === "audit.event");
+    assert.deepEqual(exported.user, { id: "cron" });
+    assert.equal(exported.action, "report.export");
+    assert.deepEqual(exported.target, { type: "Report", id: "17" });
+    assert.deepEqual(exported.extra, { reason: "nightly", tenant: 7, rows: 40 });
+    const [login] = written("login");
+    assert.ok(login?.name === "audit.login");
+    assert.equal(login.request_id, exported.request_id);
+    assert.deepEqual([login.success, login.error, login.outcome], [false, "wrong password", "failure"]);
+  });
+
+  it("are counted as lost before start, and the application goes on", () => {
+    const lost = () => audit.health().faults.find(({ kind }) => kind === "audit.not_started")?.count ?? 0;
+    const before = lost();
+    audit.record({ action: "too.early" });
+    audit.login({ event: "login", success: true });
+    assert.equal(lost(), before + 2);
+    assert.equal(audit.health().ok, false);
+  });
+});
+
+describe("enabled: false", () => {
+  it("takes every call and records nothing", async () => {
+    configure();
+    audit.start({ serviceName: "spec", enabled: false });
+    const instance = axios.create();
+    audit.attach(instance, { service: "a" });
+    audit.record({ action: "nothing" });
+    assert.equal(await audit.run({ actor: null }, async () => 7), 7);
+    await audit.flush();
+    assert.equal(readFileSync(join(directory, "audit.log"), "utf8"), "");
+    assert.ok(!Object.hasOwn(instance.interceptors.request, "forEach"));
+    assert.equal(audit.health().running, false);
+  });
+});
