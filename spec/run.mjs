@@ -3,10 +3,11 @@
  *
  * Node 20's own runner takes no globs and finds only `*.test.js` in a folder, so the files are named here.
  * Words on the command line narrow the run: `node spec/run.mjs capture/axios` runs the files whose path has them.
+ * The specs that go through TypeORM are run a second time, on TypeORM 0.3.
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 const words = process.argv.slice(2);
 const files = ["build/spec", "build/spec-standard"].flatMap((folder) =>
@@ -20,9 +21,24 @@ if (files.length === 0) {
   console.error("No spec file found: nothing was tested.");
   process.exit(1);
 }
-const { status } = spawnSync(
-  process.execPath,
-  ["--enable-source-maps", "--test", "--test-concurrency=2", "--test-reporter=spec", ...files],
-  { stdio: "inherit" },
-);
-process.exit(status ?? 1);
+
+const onTypeOrm = files.filter((path) => /^build.spec.(?:rows|demo)/.test(path));
+const failed = [
+  run("TypeORM 1.x", files),
+  onTypeOrm.length > 0 && run("TypeORM 0.3", onTypeOrm, `--require ${resolve("spec/typeorm-0.3.cjs")}`),
+].some(Boolean);
+process.exit(failed ? 1 : 0);
+
+/** True when a spec failed. Child processes of the specs inherit `nodeOptions`. */
+function run(title, paths, nodeOptions = "") {
+  console.log(`\n${title}, Node ${process.version}: ${paths.length} files`);
+  const { status } = spawnSync(
+    process.execPath,
+    ["--enable-source-maps", "--test", "--test-concurrency=2", "--test-reporter=spec", ...paths],
+    {
+      stdio: "inherit",
+      env: { ...process.env, NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} ${nodeOptions}`.trim() },
+    },
+  );
+  return status !== 0;
+}

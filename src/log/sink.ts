@@ -43,7 +43,8 @@ function deliver(record: AuditRecord): void {
 }
 
 /** The level asked for last. `configure` makes new levels together with new categories. */
-let known: { readonly name: string; readonly category: Category; readonly level: Level | undefined } | undefined;
+let known:
+  { readonly name: string; readonly category: Category; readonly level: Level | undefined } | undefined;
 
 function levelOf(name: string, category: Category): Level | undefined {
   if (known?.name !== name || known.category !== category) {

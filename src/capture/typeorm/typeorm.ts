@@ -15,7 +15,8 @@ import { familyOf } from "./families.js";
 import type { Blind, Family, FamilyLimits } from "./family.js";
 import { checkFields } from "./fields.js";
 import { watchLifetime } from "./lifetime.js";
-import { rowEvents, type Surroundings } from "./rows.js";
+import { captureReads } from "./reads.js";
+import { readEvent, rowEvents, type Surroundings } from "./rows.js";
 import { Tables } from "./tables.js";
 
 /** How the rows of a DataSource are captured. */
@@ -81,7 +82,16 @@ export function captureDataSource(
         });
       },
     };
-    stop = family.start(dataSource, sink, known, limits);
+    const stopRows = family.start(dataSource, sink, known, limits);
+    const stopReads = captureReads(
+      dataSource,
+      ({ target }) => typeof target === "function" && options.decorations(target)?.options.reads === true,
+      (read) => emit(readEvent(read, known, options.now)),
+    );
+    stop = () => {
+      stopReads();
+      stopRows();
+    };
   };
   const end = (): void => {
     stop?.();
