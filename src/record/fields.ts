@@ -28,7 +28,7 @@ export function isIdentifier(field: string): boolean {
   return IDENTIFIERS.has(field);
 }
 
-const FOREIGN_OF_REQUEST = ["message", "user", "extra", "request_repr", "response_repr", "error_message"];
+const FOREIGN_OF_REQUEST = ["user", "extra", "request_repr", "response_repr", "error_message"];
 
 /** The record as it may be written; the same one if there is nothing to hide. */
 export function redactFields(record: object, walk: Walk): Fields {
@@ -70,7 +70,7 @@ function isRequest(record: Fields): boolean {
     record.schema === 1 &&
     record.redacted === undefined &&
     typeof record.execution_time === "number" &&
-    record.message !== undefined &&
+    (record.message === "Audit Internal Request" || record.message === "Audit External Service") &&
     record.user !== undefined &&
     record.extra !== undefined &&
     record.request_repr !== undefined &&

@@ -154,9 +154,9 @@ export class Walk implements TextContext {
     let count = 0;
     for (const key in source) {
       const value = source[key];
+      count += 1;
       const known = findings.length;
       const shown = this.field(source, key, value);
-      count += 1;
       if (shown === value) continue;
       this.hider.complete(known, step(key));
       copy ??= { ...source };
@@ -170,7 +170,10 @@ export class Walk implements TextContext {
   field(source: Fields, key: string, value: unknown): unknown {
     this.left -= key.length + VALUE_COST;
     const action = this.keys.actionOf(key);
-    if (action === "keep") return this.value(value);
+    if (action === "keep") {
+      if (typeof value === "string") return value.length < SHORTEST_TEXT ? value : this.text(value);
+      return this.value(value);
+    }
     if (action === "public" && typeof value === "string" && value.length <= MAX_PUBLIC) return value;
     return this.namedField(action, source, key, value);
   }
