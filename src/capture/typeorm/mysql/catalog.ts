@@ -180,9 +180,8 @@ async function readBase(at: string, schema: string, ask: Ask): Promise<TableRef[
   return [...found].map(([, database, name]) => ({ schema: database ?? schema, name: name! }));
 }
 
-/** A string for a query of ours; read back under any `sql_mode`. */
-export const literal = (text: string): string =>
-  `CONVERT(x'${Buffer.from(text, "utf8").toString("hex")}' USING utf8mb4)`;
+/** A string for a query of ours, under any `sql_mode`. Compared by the rules of the column, as any literal is. */
+export const literal = (text: string): string => `_utf8mb4 x'${Buffer.from(text, "utf8").toString("hex")}'`;
 
 /** A name in a query of ours. */
 export const quote = (name: string): string => `\`${name.replaceAll("`", "``")}\``;

@@ -17,7 +17,7 @@ import type { Raw } from "./image.js";
 import { runInsert } from "./insert.js";
 import { scan, splitStatements } from "./scan.js";
 import { declareVariables, settingsOf, settingsQuery, type Settings } from "./settings.js";
-import { readStatement, type Statement, type TableRef, type Tokens } from "./statement.js";
+import { readStatement, unread, type Statement, type TableRef, type Tokens } from "./statement.js";
 import { Targets } from "./targets.js";
 import { Transaction } from "./transaction.js";
 import { runUpdate } from "./update.js";
@@ -125,7 +125,7 @@ export class ConnectionCapture {
     const statement = tokens ? readStatement({ sql, list: tokens }) : other;
     this.#transaction.answered(statement, answer);
     if (!answer.error)
-      this.#transaction.changed(this.#targets.opaque(statement, sql, answer, context), sql, false);
+      this.#transaction.changed(this.#targets.opaque(statement, sql, answer, context), null, false);
   }
 
   #forward(command: Command, statement: Statement, then?: (answer: Answer) => void): void {
@@ -176,8 +176,8 @@ export class ConnectionCapture {
       await this.#settleDoubt(statement, sql);
       const work = await this.#workFor(statement, { sql, list: statements[0] ?? [] }, context, command);
       if (!work) {
-        const unread = tokens === null && suspicious.test(sql);
-        this.#forwardUnplanned(command, unread ? { kind: "opaque", tables: [] } : statement, sql, context);
+        const hidden = tokens === null && suspicious.test(sql);
+        this.#forwardUnplanned(command, hidden ? unread : statement, sql, context);
         return;
       }
       const done = await this.#run(work, statement);
@@ -197,7 +197,7 @@ export class ConnectionCapture {
     this.#forward(command, statement, (answer) => {
       if (answer.error?.fatal) return;
       const changes = answer.error ? [] : this.#targets.opaque(statement, sql, answer, context);
-      this.#transaction.changed(changes, sql, statement.kind === "truncate");
+      this.#transaction.changed(changes, null, statement.kind === "truncate");
     });
   }
 
@@ -216,7 +216,7 @@ export class ConnectionCapture {
     });
     const read = parts.map(readStatement);
     if (parts.some(({ list }) => isCompound(list))) {
-      this.#forwardUnplanned(command, { kind: "opaque", tables: [] }, sql, context);
+      this.#forwardUnplanned(command, unread, sql, context);
       return;
     }
     const answers: Answer[] = [];
@@ -242,7 +242,7 @@ export class ConnectionCapture {
     const answer = await this.#wire.replace(command, sql);
     this.#note(statement, answer);
     const changes = answer.error ? [] : this.#targets.opaque(statement, sql, answer, context);
-    this.#transaction.changed(changes, sql, statement.kind === "truncate");
+    this.#transaction.changed(changes, null, statement.kind === "truncate");
     return { answer, changes };
   }
 
@@ -315,6 +315,7 @@ export class ConnectionCapture {
       settings: this.#settings!,
       limits,
       header: this.#header,
+      countsFound: this.#wire.countsFound,
       inTransaction: this.#transaction.active,
       full: this.#transaction.full,
       ask: (sql) => this.#wire.ask(sql),

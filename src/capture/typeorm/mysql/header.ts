@@ -27,9 +27,9 @@ export function withHeader(answer: Answer, like: Header, counts: Counts): Answer
   return { ...answer, rows: header, fields: undefined, headers: [header] };
 }
 
-/** The server says so for several rows, a query, or a warning; for one row it says nothing. */
+/** For one row the server says this only if its values gave warnings; that it was ignored is no such warning. */
 export function infoOf(records: number, duplicates: number, warnings: number, always: boolean): string {
-  if (records === 1 && warnings === 0 && !always) return "";
+  if (records === 1 && (warnings === 0 || duplicates === 1) && !always) return "";
   return `Records: ${records}  Duplicates: ${duplicates}  Warnings: ${warnings}`;
 }
 

@@ -103,7 +103,7 @@ export function literalOf(table: Table, name: string, value: unknown): string {
   }
   if (typeof value === "number" || type === "bigint" || type === "decimal") return String(value);
   const string = typeof value === "string" ? value : JSON.stringify(value);
-  return `CONVERT(x'${Buffer.from(string, "utf8").toString("hex")}' USING utf8mb4)`;
+  return `_utf8mb4 x'${Buffer.from(string, "utf8").toString("hex")}'`;
 }
 
 /** Says whether two images are of the same row. */

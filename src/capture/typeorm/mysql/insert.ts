@@ -125,9 +125,10 @@ function told(work: Work, statement: InsertStatement, answer: Answer, like: Head
     changes.push(before ? work.updated(before, after) : work.opaque(1, { verb: "update", first: [after] }));
   }
   const records = statement.rows?.length ?? rows.length;
-  const duplicates = upsert ? updated : records - inserted.length;
+  const found = work.session.countsFound ? unchanged : 0;
+  const duplicates = upsert ? updated + found : records - inserted.length;
   const counts = {
-    affectedRows: inserted.length + 2 * updated + unchanged,
+    affectedRows: inserted.length + 2 * updated + found,
     insertId: insertId(work, statement, rows, inserted, updated),
     info: infoOf(records, duplicates, answer.warnings, statement.rows === null),
   };

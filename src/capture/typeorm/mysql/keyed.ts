@@ -54,7 +54,7 @@ export const keyCondition = (table: Table, columns: readonly string[], key: Colu
 /** INSERT and REPLACE without RETURNING. */
 export async function insertLocked(work: Work, statement: InsertStatement): Promise<Done> {
   const { table } = work;
-  const mayReplace = statement.ignore || statement.onDuplicate !== null || statement.verb === "REPLACE";
+  const mayReplace = mayMeet(statement);
   const condition = mayReplace || !generatesIds(work, statement) ? uniqueCondition(work, statement) : "FALSE";
   const unknown = condition === null || !statement.plain || table.before.insert || table.primary.length === 0;
   if (unknown || work.session.full) return work.asItIs();
@@ -68,6 +68,10 @@ export async function insertLocked(work: Work, statement: InsertStatement): Prom
     return { answer, changes: difference(work, statement, before, after) };
   });
 }
+
+/** Whether it goes on where it meets a row that is there. */
+const mayMeet = ({ ignore, onDuplicate, verb }: InsertStatement): boolean =>
+  ignore || onDuplicate !== null || verb === "REPLACE";
 
 function difference(
   work: Work,
@@ -106,10 +110,11 @@ function generatesIds(work: Work, statement: InsertStatement): boolean {
 const isGenerated = (work: Work, value: Range | undefined): boolean =>
   value === undefined || /^(?:NULL|DEFAULT|'?0'?)$/i.test(work.text(value));
 
-/** The ids of one statement follow each other. */
+/** The ids of one statement follow each other, as long as each of its rows is inserted. */
 function generatedCondition(work: Work, statement: InsertStatement, first: number): string {
   const id = work.table.columns.find(({ autoIncrement }) => autoIncrement);
   if (!id || first === 0 || !generatesIds(work, statement)) return "FALSE";
+  if (mayMeet(statement) && statement.rows!.length > 1) return "FALSE";
   const { increment } = work.session.settings;
   const ids = statement.rows!.map((_, index) => first + index * increment);
   return `${quote(id.name)} IN (${ids.join(", ")})`;
@@ -122,11 +127,15 @@ function uniqueCondition(work: Work, statement: InsertStatement): string | null 
   const names = namesGiven(work, statement);
   const conditions: string[] = [];
   for (const values of statement.rows) {
+    const found: string[] = [];
     for (const key of table.uniques) {
       const condition = keyOfRow(work, key, names, values);
       if (condition === null) return null;
-      if (condition !== "") conditions.push(condition);
+      if (condition !== "") found.push(condition);
     }
+    // A new row that no key finds: among several, its id cannot be told.
+    if (found.length === 0 && mayMeet(statement) && statement.rows.length > 1) return null;
+    conditions.push(...found);
   }
   return conditions.length === 0 ? "FALSE" : conditions.join(" OR ");
 }

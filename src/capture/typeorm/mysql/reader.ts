@@ -151,10 +151,8 @@ export class Reader {
     return this.split(first, behind).map((part) => ({ first: this.#equals(part) + 1, behind: part.behind }));
   }
 
-  /** Whether a word here begins a write: a WITH … SELECT or XA RECOVER is none. */
+  /** Whether a write stands behind the first word: a WITH … SELECT or a plain SET has none. */
   writes(): boolean {
-    const [verb] = [this.word(0)];
-    if (verb !== "WITH" && verb !== "ANALYZE") return true;
     return ["INSERT", "UPDATE", "DELETE", "REPLACE"].some((word) => this.find([word], 1) < this.length);
   }
 

@@ -52,11 +52,16 @@ export interface TransactionStatement {
   readonly name: string | null;
 }
 
-/** A write whose rows cannot be told apart; `table` is the first table that it names. */
+/** A write whose rows cannot be told apart, and the tables that it names. */
 export interface OpaqueStatement {
   readonly kind: "opaque" | "truncate";
   readonly tables: readonly TableRef[];
+  /** It runs code that is not in the statement, or that was not read, and may write to any table. */
+  readonly anywhere: boolean;
 }
+
+/** What could not be read. */
+export const unread: OpaqueStatement = { kind: "opaque", tables: [], anywhere: true };
 
 /** `definition` commits what is open and may change tables; `use` changes the default database. */
 export interface OtherStatement {
@@ -75,7 +80,7 @@ export type Statement =
 
 const definitions = /^(?:CREATE|ALTER|DROP|RENAME|LOCK|UNLOCK|OPTIMIZE|REPAIR|INSTALL|GRANT|REVOKE|FLUSH)$/;
 /* Run or may run code that is not in the statement. */
-const opaques = /^(?:CALL|LOAD|EXECUTE|WITH|IMPORT|XA|IF|LOOP|REPEAT|WHILE|FOR|DECLARE|ANALYZE)$/;
+const programs = /^(?:CALL|EXECUTE|BEGIN|IF|CASE|LOOP|REPEAT|WHILE|FOR|DECLARE)$/;
 
 /** Tells what one statement is. */
 export function readStatement(tokens: Tokens): Statement {
@@ -88,13 +93,13 @@ export function readStatement(tokens: Tokens): Statement {
   if (control) return control;
   if (verb === "TRUNCATE") {
     reader.at = reader.word(1) === "TABLE" ? 2 : 1;
-    return { kind: "truncate", tables: [reader.table()].filter(isTable) };
+    return { kind: "truncate", tables: [reader.table()].filter(isTable), anywhere: false };
   }
   if (verb === "USE") return { kind: "use", table: { schema: null, name: reader.name(1) ?? "" } };
   if (definitions.test(verb)) return readDefinition(reader);
   if (verb === "ANALYZE" && reader.word(1) === "TABLE") return readDefinition(reader);
-  if (opaques.test(verb) && reader.writes()) return opaque(reader);
-  if (verb === "BEGIN") return opaque(reader);
+  if (programs.test(verb)) return { ...opaque(reader), anywhere: true };
+  if (verb === "LOAD" || (/^(?:WITH|ANALYZE|SET)$/.test(verb) && reader.writes())) return opaque(reader);
   return { kind: "other", table: null };
 }
 
@@ -102,6 +107,8 @@ function readTransaction(reader: Reader, verb: string): TransactionStatement | n
   const second = reader.word(1);
   if (verb === "START" && second === "TRANSACTION") return { kind: "begin", name: null };
   if (verb === "BEGIN" && (second === "" || second === "WORK")) return { kind: "begin", name: null };
+  if (verb === "XA" && second === "COMMIT") return { kind: "commit", name: null };
+  if (verb === "XA" && second === "ROLLBACK") return { kind: "rollback", name: null };
   if (verb === "COMMIT") return { kind: "commit", name: null };
   if (verb === "SAVEPOINT") return { kind: "savepoint", name: reader.savepoint(1) };
   if (verb === "RELEASE" && second === "SAVEPOINT") return { kind: "release", name: reader.savepoint(2) };
@@ -205,7 +212,11 @@ function readUpdate(reader: Reader): Statement {
   const set = reader.assignments(setAt, tailAt);
   if (!set) return opaque(reader);
   if (reader.at !== setAt || found.has("FROM") || found.has("INTO")) {
-    return { kind: "opaque", tables: [table, ...reader.otherTables(behindReference, setAt)] };
+    return {
+      kind: "opaque",
+      tables: [table, ...reader.otherTables(behindReference, setAt)],
+      anywhere: false,
+    };
   }
   return {
     kind: "update",
@@ -228,7 +239,7 @@ function readDelete(reader: Reader): Statement {
   const tailAt = reader.tail(reader.at);
   const alias = reader.alias(tailAt);
   if (reader.at !== tailAt || !found.has("FROM")) {
-    return { kind: "opaque", tables: [table, ...reader.otherTables(first, reader.length)] };
+    return { kind: "opaque", tables: [table, ...reader.otherTables(first, reader.length)], anywhere: false };
   }
   return {
     kind: "delete",
@@ -244,6 +255,7 @@ function readDelete(reader: Reader): Statement {
 const opaque = (reader: Reader): OpaqueStatement => ({
   kind: "opaque",
   tables: reader.otherTables(0, reader.length),
+  anywhere: false,
 });
 
 const isTable = (table: TableRef | null): table is TableRef => table !== null;

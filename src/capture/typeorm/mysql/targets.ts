@@ -72,7 +72,7 @@ export class Targets {
     const named = tables.map((ref) => this.#shared.catalog.nameOf(this.#located(ref)));
     const table = named.find((name) => this.#shared.scope.includes(name));
     // A procedure may write to any table.
-    const anything = statement.kind === "opaque" && !isPlainWrite(sql);
+    const anything = statement.kind === "opaque" && statement.anywhere;
     if (!table && !anything) return [];
     const counts = headers.map(({ affectedRows }) => affectedRows);
     const rowCount = counts.length === 0 ? null : counts.reduce((sum, count) => sum + count, 0);
@@ -104,7 +104,5 @@ function tablesOf(statement: Statement): readonly TableRef[] | null {
   }
   return null;
 }
-
-const isPlainWrite = (sql: string): boolean => /^\s*(?:insert|update|delete|replace|load)\b/i.test(sql);
 
 const key = (database: string, name: string): string => JSON.stringify([database, name]);

@@ -35,6 +35,9 @@ export async function runUpdate(work: Work, statement: UpdateStatement): Promise
   const { table, session } = work;
   if (session.full || !statement.plain) return work.asItIs();
   const assigned = new Set(statement.set.columns.map(({ name }) => name.toLowerCase()));
+  const keyChanges = table.primary.some((name) => assigned.has(name.toLowerCase()));
+  // A row that IGNORE leaves alone has not the key that it was to get; another row may have it.
+  if (statement.ignore && keyChanges) return work.asItIs();
   const children = table.children.filter(
     ({ referenced, onUpdate }) =>
       onUpdate !== "RESTRICT" &&
@@ -43,7 +46,7 @@ export async function runUpdate(work: Work, statement: UpdateStatement): Promise
   );
   const complete = isComplete(work, statement, assigned);
   const sql = session.settings.variables ? withVariables(work, statement, complete) : null;
-  if (sql === null) return locked(work, statement, assigned);
+  if (sql === null) return locked(work, statement, keyChanges);
   if (complete && children.length === 0) return remembered(work, statement, sql, true);
   if (!complete && table.primary.length === 0) return work.asItIs();
   return work.atomically(async () => {
@@ -133,9 +136,8 @@ function pairs(
 }
 
 /** Locks and reads the rows first, and reads them again by their keys. */
-async function locked(work: Work, statement: UpdateStatement, assigned: Set<string>): Promise<Done> {
+async function locked(work: Work, statement: UpdateStatement, keyChanges: boolean): Promise<Done> {
   const { table } = work;
-  const keyChanges = table.primary.some((name) => assigned.has(name.toLowerCase()));
   if (table.primary.length === 0 || keyChanges) return work.asItIs();
   return work.atomically(async () => {
     const before = await lockedMatches(work, statement);

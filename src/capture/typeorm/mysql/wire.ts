@@ -45,7 +45,7 @@ interface Packet {
 }
 
 export interface Connection {
-  readonly config: { readonly database?: string; readonly multipleStatements?: boolean };
+  readonly config: { readonly multipleStatements?: boolean; readonly clientFlags?: number };
   readonly stream: {
     once(event: "close", listener: () => void): void;
     off(event: "close", listener: () => void): void;
@@ -81,6 +81,9 @@ export const IN_TRANSACTION = 1;
 export const AUTOCOMMIT = 2;
 export const MORE_RESULTS = 8;
 
+/** `CLIENT_FOUND_ROWS` */
+const FOUND_ROWS = 2;
+
 /** Whether this is a connection of mysql2 whose inner parts are where we need them. */
 export function isWire(connection: unknown): connection is Connection {
   const { addCommand, constructor, stream } = connection as Partial<Connection>;
@@ -108,6 +111,11 @@ export class Wire {
       take(command);
       return command;
     });
+  }
+
+  /** `affectedRows` counts the rows that were found, changed or not: mysql2's default, `CLIENT_FOUND_ROWS`. */
+  get countsFound(): boolean {
+    return ((this.connection.config.clientFlags ?? FOUND_ROWS) & FOUND_ROWS) !== 0;
   }
 
   /** Why the connection is closed, if it is. */

@@ -21,6 +21,8 @@ export interface Session {
   readonly limits: FamilyLimits;
   /** Any OK packet of this connection, to make others like it; without one no result can be replaced. */
   readonly header: Header | null;
+  /** `affectedRows` counts rows that an upsert found but did not change. */
+  readonly countsFound: boolean;
   /** A statement of the application is inside of a transaction that it began. */
   readonly inTransaction: boolean;
   /** The byte budget of the open transaction is used up. */
