@@ -37,6 +37,11 @@ function refused(work: () => unknown, code: AuditErrorCode, message: RegExp): vo
   });
 }
 
+/** How many records were asked for while audit did not run. */
+function tooEarly(): number {
+  return audit.health().faults.find(({ kind }) => kind === "audit.not_started")?.count ?? 0;
+}
+
 function written(file: "audit" | "api" | "login"): AuditRecord[] {
   const lines = readFileSync(join(directory, `${file}.log`), "utf8")
     .split("\n")
@@ -209,11 +214,10 @@ describe("records that the application makes", () => {
   });
 
   it("are counted as lost before start, and the application goes on", () => {
-    const lost = () => audit.health().faults.find(({ kind }) => kind === "audit.not_started")?.count ?? 0;
-    const before = lost();
+    const before = tooEarly();
     audit.record({ action: "too.early" });
     audit.login({ event: "login", success: true });
-    assert.equal(lost(), before + 2);
+    assert.equal(tooEarly(), before + 2);
     assert.equal(audit.health().ok, false);
   });
 });

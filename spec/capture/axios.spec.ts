@@ -78,6 +78,13 @@ function audited(instance: AxiosInstance = axios.create(), detail: "metadata" | 
 const outline = ({ method, url: endpoint, status, outcome }: HttpCallEvent) =>
   `${method} ${endpoint.replace(url, "").replace(refused, "")} ${status} ${outcome}`;
 
+async function sendSome(instance: AxiosInstance): Promise<Arrived[]> {
+  arrived.length = 0;
+  await instance.post(`${url}/same`, { a: [1, { b: "é" }] }, { params: { q: "x y" } });
+  await instance.get(`${url}/same`, { auth: { username: "u", password: "p" } });
+  return [...arrived];
+}
+
 describe("a call of axios", () => {
   it("is one event, with what went over the wire both ways", async () => {
     const { instance, events } = audited(axios.create({ headers: { "x-team": "ward" } }));
@@ -237,11 +244,11 @@ describe("the application's interceptors", () => {
         return response;
       }),
     ];
-    const before = add("before");
+    const early = add("before");
     const { events } = audited(instance);
     const later = add("later");
     assert.deepEqual(
-      [before, later],
+      [early, later],
       [
         [0, 0],
         [1, 1],
@@ -316,23 +323,17 @@ describe("the context of a call", () => {
 describe("an axios instance that is given back", () => {
   it("is as it was, and calls of it are not told", async () => {
     const instance = axios.create();
-    const before = Reflect.ownKeys(instance.interceptors.request);
+    const untouched = Reflect.ownKeys(instance.interceptors.request);
     const { events } = audited(instance);
     stop();
     await instance.get(`${url}/x`);
     assert.deepEqual(events, []);
-    assert.deepEqual(Reflect.ownKeys(instance.interceptors.request), before);
+    assert.deepEqual(Reflect.ownKeys(instance.interceptors.request), untouched);
   });
 
   it("sends the very same bytes with and without us", async () => {
-    const send = async (instance: AxiosInstance) => {
-      arrived.length = 0;
-      await instance.post(`${url}/same`, { a: [1, { b: "é" }] }, { params: { q: "x y" } });
-      await instance.get(`${url}/same`, { auth: { username: "u", password: "p" } });
-      return arrived.map((one) => ({ ...one }));
-    };
-    const bare = await send(axios.create());
-    assert.deepEqual(await send(audited().instance), bare);
+    const bare = await sendSome(axios.create());
+    assert.deepEqual(await sendSome(audited().instance), bare);
   });
 
   it("may be of the other copy of axios, which `import` gives", async () => {

@@ -31,6 +31,8 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
+const onServer = (path: string) => readFile(join(lab.folder, path));
+
 describe("an ssh2-sftp-client", () => {
   let client: SftpLibrary;
   let calls: CollectedCalls<SftpCallEvent>;
@@ -43,8 +45,6 @@ describe("an ssh2-sftp-client", () => {
     await client.connect(lab.address);
   });
   afterEach(() => client.end());
-
-  const onServer = (path: string) => readFile(join(lab.folder, path));
 
   it("tells of a connection without its password", () => {
     assert.deepEqual(calls.events.map(outline), ["connect success"]);
