@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -8,6 +8,7 @@ import { checkLogging } from "#dist/log/check";
 import { levels } from "#dist/log/levels";
 import { auditLogging } from "#dist/log/logging";
 import { createSink } from "#dist/log/sink";
+import { writerHealth } from "#dist/writer/writers";
 import { assertRecord, type WrittenRecord } from "../support/schema.js";
 
 let directory: string;
@@ -137,6 +138,30 @@ describe("auditLogging", () => {
     assert.throws(() => log4js.configure(auditLogging({ directory: "/proc/none" })), {
       code: "AUDIT_DIRECTORY_UNWRITABLE",
     });
+  });
+});
+
+describe("records that had to be dropped", () => {
+  it("are told of in a GAP record once there is room", async () => {
+    const api = { ringBytes: 65_536, onFull: "drop" } as const;
+    log4js.configure(auditLogging({ directory, serviceName: "clinic", console: false, api }));
+    const path = join(directory, "api.log");
+    unlinkSync(path);
+    symlinkSync("/dev/full", path);
+    const text = "x".repeat(1000);
+    for (let n = 0; n < 100; n += 1) log4js.getLogger("audit.request").api({ n, text });
+    const { dropped } = writerHealth();
+    assert.ok(dropped > 0);
+    unlinkSync(path);
+    while (writerHealth().files.some(({ state }) => state === "full")) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const records = lines("api.log");
+    const gap = assertRecord(JSON.stringify(records.at(-1)));
+    const { from: _from, to: _to, ...details } = gap.details;
+    assert.deepEqual([gap.name, gap.event_type, gap.outcome], ["audit.trail", "GAP", "failure"]);
+    assert.deepEqual(details, { count: dropped, why: "the ring was full" });
+    assert.equal(records.length - 1 + dropped, 100);
   });
 });
 
