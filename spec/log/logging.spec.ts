@@ -22,6 +22,19 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
+/** What stands on each record that is logged outside of any request. */
+const OUTSIDE = {
+  service_name: "clinic",
+  user: null,
+  schema: 1,
+  request_id: null,
+  parent_id: null,
+  trace_id: null,
+  span_id: null,
+  outcome: "unknown",
+  extra: {},
+};
+
 function configure(change: (configuration: log4js.Configuration) => void = () => {}): void {
   const configuration = auditLogging({ directory, serviceName: "clinic", console: false });
   change(configuration);
@@ -65,15 +78,7 @@ describe("auditLogging", () => {
       level: "INFO",
       name: "patients",
       message: "admitted p1 { password: '[REDACTED]', ward: 3 }",
-      service_name: "clinic",
-      user: null,
-      schema: 1,
-      request_id: null,
-      parent_id: null,
-      trace_id: null,
-      span_id: null,
-      outcome: "unknown",
-      extra: {},
+      ...OUTSIDE,
       module: "logging.spec",
       function: "admitPatient",
       exception: null,
@@ -110,15 +115,7 @@ describe("auditLogging", () => {
       level: "AUDIT",
       name: "audit.event",
       message: "exported",
-      service_name: "clinic",
-      user: null,
-      schema: 1,
-      request_id: null,
-      parent_id: null,
-      trace_id: null,
-      span_id: null,
-      outcome: "unknown",
-      extra: {},
+      ...OUTSIDE,
       redacted: ["/token"],
       action: "report.export",
       token: "[REDACTED]",

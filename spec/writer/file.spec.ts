@@ -99,6 +99,28 @@ describe("a file of lines", () => {
       assert.deepEqual(linesOf(folder, "a"), ["before", large, "after"]);
     }));
 
+  it("takes a line that has no place in one piece, wherever the ring begins", () =>
+    withWriter({}, async (writer, folder) => {
+      const lines = ["x".repeat(32_000), "y".repeat(40_000), "z".repeat(36_000)];
+      for (const line of lines) {
+        writer.write(line, "memory");
+        await flush();
+      }
+      assert.deepEqual(linesOf(folder, "a"), lines);
+    }));
+
+  it("drops a line that is larger than the ring only while the file cannot be written", () =>
+    withWriter({}, async (writer, folder) => {
+      fillDisk(folder);
+      assert.ok(!writer.write("x".repeat(100_000), "memory"));
+      assert.ok(!writer.write("x".repeat(100_000), "os"));
+      assert.equal(writer.health().dropped, 2);
+      unlinkSync(join(folder, "a.log"));
+      await until(() => writer.health().state === "ok");
+      await flush();
+      assert.deepEqual(linesOf(folder, "a"), ["gap 2: the file cannot be written"]);
+    }));
+
   it("closes off the half line of a killed writer", () =>
     withWriter(
       {},

@@ -26,6 +26,8 @@ export class Ring {
   #writeAt: number;
   #readSeen: number;
 
+  /** The consumer's own note of where it has last looked. */
+  #peekedAt = 0;
   /** Producer: all bytes that it has ever put in. */
   producedBytes = 0;
 
@@ -69,25 +71,30 @@ export class Ring {
   /** Consumer: the oldest lines that stand in one piece, at most about `limit` bytes; `undefined` when empty. */
   peek(limit: number): Buffer | undefined {
     const writeAt = Atomics.load(this.words, WRITE_AT);
-    let readAt = Atomics.load(this.words, READ_AT);
     let end = writeAt;
-    if (readAt > writeAt) {
+    this.#peekedAt = Atomics.load(this.words, READ_AT);
+    if (this.#peekedAt > writeAt) {
       end = Atomics.load(this.words, WRAP_AT);
-      if (readAt === end) {
-        readAt = 0;
+      if (this.#peekedAt === end) {
+        if (!this.#moveReadAt(0)) return undefined;
         end = writeAt;
-        Atomics.store(this.words, READ_AT, 0);
       }
     }
-    if (readAt === end) return undefined;
-    const lines = this.#bytes.subarray(readAt, end);
+    if (this.#peekedAt === end) return undefined;
+    const lines = this.#bytes.subarray(this.#peekedAt, end);
     return lines.length <= limit ? lines : lines.subarray(0, wholeLines(lines, limit));
   }
 
   /** Consumer: the first `count` bytes of what `peek` gave are done. */
   consume(count: number): void {
-    Atomics.store(this.words, READ_AT, Atomics.load(this.words, READ_AT) + count);
-    Atomics.notify(this.words, READ_AT);
+    if (this.#moveReadAt(this.#peekedAt + count)) Atomics.notify(this.words, READ_AT);
+  }
+
+  /* Not a plain store: a consumer that was dispossessed must not move what its successor has moved. */
+  #moveReadAt(position: number): boolean {
+    const moved = Atomics.compareExchange(this.words, READ_AT, this.#peekedAt, position) === this.#peekedAt;
+    this.#peekedAt = position;
+    return moved;
   }
 
   /** Bytes that wait, as of now. */

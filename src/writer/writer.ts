@@ -17,8 +17,6 @@ import { syncAndClose, syncPath } from "./sync.js";
 
 /** No progress for so long while a caller waits for room: the thread is taken for hung, or dead. */
 const HUNG_MS = 500;
-/** How long a line that must reach the file now waits for the thread to return from its `write`. */
-const TURN_MS = 5000;
 /** After a failed attempt of the caller's own, how long lines are only queued. */
 const RETRY_MS = 100;
 
@@ -95,26 +93,33 @@ export class Writer implements Member {
 
   /** The file has the line when this returns; only if it cannot be written, the line is queued. */
   #writeNow(line: string, durability: Durability): boolean {
-    if (this.#isFailing && this.#retryAt > performance.now())
-      return this.#enqueue(line) || this.#whenFull(line);
-    if (!this.#take(TURN_MS)) return this.#enqueue(line) || this.#whenFull(line);
+    if (!this.#canWrite()) return this.#enqueue(line) || this.#whenFull(line);
+    let written = false;
     try {
       drain(this.#ring, this.#file, this.#claim);
       appendLine(this.#file, line);
+      written = true;
       this.#accepted += 1;
-      this.#settled();
       if (durability === "fsync") this.#file.sync();
-      return true;
+      this.#settled();
     } catch (error) {
       this.#failed(error as Error);
-      return this.#enqueue(line) || this.#drop("the file cannot be written");
     } finally {
       this.#claim.release();
     }
+    return written || this.#enqueue(line) || this.#drop("the file cannot be written");
+  }
+
+  /** Takes the right to write, unless a failed attempt was a moment ago. */
+  #canWrite(): boolean {
+    const resting = this.#isFailing && this.#retryAt > performance.now();
+    return !resting && this.#take(this.settings.maxBlockMs);
   }
 
   #whenFull(line: string): boolean {
-    if (Buffer.byteLength(line) >= this.#ring.capacity) return this.#writeNow(line, "os");
+    if (this.#isTooLong(line)) {
+      return this.#canWrite() ? this.#writeNow(line, "os") : this.#drop("the file cannot be written");
+    }
     const { onFull, maxBlockMs } = this.settings;
     if (onFull === "error") {
       this.#dropped += 1;
@@ -146,6 +151,11 @@ export class Writer implements Member {
   #takeOverFromHung(): void {
     if (this.#isFailing || !this.#drainHere(0)) return;
     this.crew.replace();
+  }
+
+  /* A line stands in one piece, so only half a ring is sure to have a place for it, wherever the ring begins. */
+  #isTooLong(line: string): boolean {
+    return Buffer.byteLength(line) + 1 >= this.#ring.capacity / 2;
   }
 
   #join(): void {
