@@ -21,8 +21,14 @@ export class Gap {
   #report: GapReport | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param write - takes the report; false when there is still no room for it */
-  constructor(private readonly write: (report: GapReport) => boolean) {}
+  /**
+   * @param ready - whether lines get through again, so that what is dropped next would be another gap
+   * @param write - takes the report; false when there is still no room for it
+   */
+  constructor(
+    private readonly ready: () => boolean,
+    private readonly write: (report: GapReport) => boolean,
+  ) {}
 
   get open(): boolean {
     return this.#report !== undefined;
@@ -32,12 +38,13 @@ export class Gap {
     const now = Date.now();
     const before = this.#report ?? { from: now, count: 0, why };
     this.#report = { ...before, to: now, count: before.count + 1 };
-    this.#timer ??= setInterval(() => this.tell(true), TELL_EVERY_MS).unref();
+    this.#timer ??= setInterval(() => this.tell(), TELL_EVERY_MS).unref();
   }
 
-  tell(hasRoom: boolean): void {
+  /** @param last - there is no later moment to wait for */
+  tell(last = false): void {
     const report = this.#report;
-    if (!report || !hasRoom) return;
+    if (!report || !(last || this.ready())) return;
     // Closed before it is written, so that the line about the gap is not held up by the gap.
     this.#report = undefined;
     if (this.write(report)) this.close();

@@ -66,7 +66,10 @@ export class Writer implements Member {
     this.#ring = new Ring(this.memory);
     this.#claim = new CallerClaim(this.#ring.words);
     this.#file = new LogFile(settings, (fd) => this.#retire(fd));
-    this.#gap = new Gap((report) => this.#enqueue(describeGap(report)) && this.#seeToIt());
+    this.#gap = new Gap(
+      () => this.#hasRoom,
+      (report) => this.#enqueue(describeGap(report)) && this.#seeToIt(),
+    );
     this.#file.open();
   }
 
@@ -76,7 +79,7 @@ export class Writer implements Member {
    * @throws {AuditError} `AUDIT_WRITER_FULL`, only with `onFull: "error"`
    */
   write(line: string, durability: Durability): boolean {
-    if (this.#gap.open) this.#gap.tell(this.#hasRoom);
+    if (this.#gap.open) this.#gap.tell();
     if (durability !== "memory" || this.#exiting || !this.crew.available)
       return this.#writeNow(line, durability);
     return this.#enqueue(line) || this.#whenFull(line);
@@ -251,7 +254,7 @@ export class Writer implements Member {
   /** Resolves true when all that was accepted until now is on the file, false after `timeoutMs`. */
   async drained(timeoutMs: number, fsync: boolean): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;
-    if (this.#gap.open) this.#gap.tell(this.#hasRoom);
+    if (this.#gap.open) this.#gap.tell();
     const target = this.#ring.producedBytes;
     while (this.#ring.producedBytes - this.#ring.pendingBytes < target) {
       if (performance.now() > deadline) return false;
@@ -294,9 +297,10 @@ export class Writer implements Member {
     return Atomics.load(this.#ring.words, FAILING) === 1;
   }
 
-  /** Room enough that a line about dropped ones does not itself make the next one wait. */
+  /** Room for more than a line about dropped ones. While the file fails such a line is only its next try. */
   get #hasRoom(): boolean {
-    return this.#ring.pendingBytes <= this.#ring.capacity / 2;
+    const waiting = this.#ring.pendingBytes;
+    return this.#isFailing ? waiting === 0 : waiting <= this.#ring.capacity / 2;
   }
 
   #settled(): void {

@@ -32,6 +32,7 @@ const hosts: Record<string, () => void> = {
     }
     configure();
     log();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort, no window
     parentPort!.postMessage("logged");
     for (;;);
   },
