@@ -25,6 +25,10 @@ const tables = [
 
 const skip = skipReason();
 
+const run = async (connection: PoolConnection, ...statements: string[]): Promise<void> => {
+  for (const sql of statements) await connection.promise().query(sql);
+};
+
 for (const [name, adjust] of [
   ["MariaDB", asItIs],
   ["a server without RETURNING", likeMysql],
@@ -42,9 +46,6 @@ for (const [name, adjust] of [
       new Promise((resolve, reject) => {
         pool.getConnection((error, connection) => (error ? reject(error) : resolve(connection)));
       });
-    const run = async (connection: PoolConnection, ...statements: string[]): Promise<void> => {
-      for (const sql of statements) await connection.promise().query(sql);
-    };
     const numbers = (): unknown[] =>
       taken(told).map((change) => {
         const {
