@@ -19,7 +19,7 @@ const messages = {
   AUDIT_ALREADY_STARTED: () =>
     `audit.start() was called while audit is running. Call it once, or \`await audit.stop()\` before the second call.`,
   AUDIT_TARGET_UNKNOWN: (found: string) =>
-    `audit.attach() does not know what ${found} is. It takes a TypeORM DataSource, an axios instance, or an ssh2-sftp-client.`,
+    `audit.attach() does not know what ${found} is. It takes a TypeORM DataSource, an axios instance, an ssh2-sftp-client, a Node server, or Passport.`,
   // decorators
   AUDIT_DECORATOR_MISPLACED: (decorator: string, found: string, allowed: string) =>
     `${decorator} stands on ${found}; it can stand on: ${allowed}.`,

@@ -24,7 +24,7 @@ const answer = {
 
 const variants = {
   none: () => ({}),
-  audit: () => audit(file),
+  audit: () => audit(`${file}.d`),
   capture: () => audit(null),
   /** The price of AsyncLocalStorage alone. */
   context: () => {
@@ -48,31 +48,21 @@ const variants = {
   },
 };
 
-/** Ours, whole: capture, record, redaction, line. Without a file: the capture alone. */
-function audit(path) {
-  const { RequestCapture } = require("../../dist/capture/http/requests.js");
+/** Ours, whole: capture, context, record, redaction, log4js, writer thread. Without a directory: the capture alone. */
+function audit(directory) {
   const { expressAdapter } = require("../../dist/adapters/express.js");
   const { fastifyAdapter } = require("../../dist/adapters/fastify.js");
-  const emit = path === null ? () => {} : writeRecords(path);
-  const capture = new RequestCapture(emit, {}, (request) => request.user);
-  return { middleware: expressAdapter(() => capture), plugin: fastifyAdapter(() => capture) };
-}
-
-function writeRecords(path) {
-  const { buildRecord } = require("../../dist/record/build.js");
-  const { encode } = require("../../dist/record/encode.js");
-  const { createRedactor } = require("../../dist/record/redactor.js");
-  const redactor = createRedactor();
-  const stream = require("node:fs").createWriteStream(path);
-  const stamp = { recordId: "", serviceName: "bench" };
-  let lines = "";
-  setInterval(() => {
-    stream.write(lines);
-    lines = "";
-  }, 20).unref();
-  return (event) => {
-    lines += `${encode(buildRecord(event, stamp), redactor)}\n`;
-  };
+  const { runningRequests } = require("../../dist/capture/http/running.js");
+  const actor = (request) => request.user;
+  if (directory === null) {
+    const { RequestCapture } = require("../../dist/capture/http/requests.js");
+    const capture = new RequestCapture(() => {}, {}, actor);
+    return { middleware: expressAdapter(() => capture), plugin: fastifyAdapter(() => capture) };
+  }
+  const { audit: ours, auditLogging } = require("../../dist/index.js");
+  require("log4js").configure(auditLogging({ directory, serviceName: "bench", console: false }));
+  ours.start({ serviceName: "bench", actor });
+  return { middleware: ours.express(), plugin: fastifyAdapter(runningRequests) };
 }
 
 const user = { id: 4711, role: "clerk" };
