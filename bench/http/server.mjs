@@ -53,7 +53,6 @@ function audit(directory) {
   const { expressAdapter } = require("../../dist/adapters/express.js");
   const { fastifyAdapter } = require("../../dist/adapters/fastify.js");
   const { runningRequests } = require("../../dist/capture/http/running.js");
-  const actor = (request) => request.user;
   if (directory === null) {
     const { RequestCapture } = require("../../dist/capture/http/requests.js");
     const capture = new RequestCapture(() => {}, {}, actor);
@@ -64,6 +63,8 @@ function audit(directory) {
   ours.start({ serviceName: "bench", actor });
   return { middleware: ours.express(), plugin: fastifyAdapter(runningRequests) };
 }
+
+const actor = (request) => request.user;
 
 const user = { id: 4711, role: "clerk" };
 
@@ -80,12 +81,14 @@ async function express({ middleware }) {
     response.json({ ...answer, customer: request.body.customer.id });
   });
   const server = app.listen(0, "127.0.0.1");
+  // Its connections wait while the others are measured.
+  server.keepAliveTimeout = 0;
   await new Promise((resolve) => server.once("listening", resolve));
   return server.address().port;
 }
 
 async function fastify({ middleware, plugin }) {
-  const app = require("fastify")();
+  const app = require("fastify")({ keepAliveTimeout: 0 });
   if (plugin) app.register(plugin);
   else if (middleware)
     app.addHook("onRequest", (request, reply, done) => middleware(request.raw, reply.raw, done));
@@ -106,7 +109,5 @@ function threadCpu() {
   return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ")[0]);
 }
 
-process.on("message", (message) =>
-  message === "exit" ? process.exit() : process.send({ cpu: threadCpu(), memory: process.memoryUsage.rss() }),
-);
+process.on("message", () => process.send({ cpu: threadCpu(), memory: process.memoryUsage.rss() }));
 process.send({ port });

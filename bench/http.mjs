@@ -1,0 +1,158 @@
+/**
+ * What recording requests costs: time of the server's main thread on a CPU a request, requests a second, latency at
+ * half load, memory. Ours is whole, with bodies, context and redaction, to the file; the peers log no bodies.
+ *
+ * Each variant is a process of its own, and all are alive at once; bursts go to them in random order. So the
+ * server without audit does not pay for the AsyncLocalStorage of the others.
+ */
+import { fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openConnections } from "./http/client.mjs";
+
+const CONNECTIONS = 32;
+const WARM_UP = 3000;
+const BURST = 800;
+/** A longer run: AUDIT_BENCH_REQUESTS=1000000. */
+const MEMORY_REQUESTS = Number(process.env.AUDIT_BENCH_REQUESTS ?? 60_000);
+
+const newer = Number(process.versions.node.split(".")[0]) >= 24;
+const frameworks = [
+  {
+    framework: "express",
+    peers: ["context", "capture", "pino-http", "morgan", "express-winston"],
+    target: newer ? 1.15 : 1.1,
+  },
+  { framework: "fastify", peers: ["context", "capture", "pino-http"], target: newer ? 1.2 : 1.25 },
+];
+
+export async function bench({ rounds, report, progress }) {
+  const directory = mkdtempSync(join(tmpdir(), "audit-bench-http-"));
+  try {
+    for (const { framework, peers, target } of frameworks) {
+      progress(`${framework}: CPU and throughput, ${rounds} rounds`);
+      const servers = await startAll(framework, ["none", "audit", ...peers], directory);
+      const samples = await bursts(servers, rounds);
+      reportCost(framework, samples, target, report);
+      progress(`${framework}: latency at half load`);
+      await reportLatency(framework, servers, samples, rounds, report);
+      if (framework === "express") {
+        progress(`${framework}: memory over ${MEMORY_REQUESTS} requests`);
+        await reportMemory(servers.get("audit"), report);
+      }
+      for (const { stop } of servers.values()) await stop();
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function startAll(framework, variants, directory) {
+  const servers = new Map();
+  for (const variant of variants) {
+    const file = join(directory, `${framework}-${variant}.log`);
+    const child = fork(new URL("http/server.mjs", import.meta.url), [framework, variant, file]);
+    const answer = () => new Promise((resolve) => child.once("message", resolve));
+    const { port } = await answer();
+    servers.set(variant, {
+      connections: await openConnections(port, CONNECTIONS),
+      usage() {
+        child.send("usage");
+        return answer();
+      },
+      stop: () =>
+        new Promise((resolve) => {
+          child.once("exit", resolve);
+          child.kill("SIGKILL");
+        }),
+    });
+  }
+  return servers;
+}
+
+/** For each variant, microseconds of main-thread CPU a request and requests a second, one pair a round. */
+async function bursts(servers, rounds) {
+  const samples = new Map([...servers.keys()].map((variant) => [variant, { cpu: [], rate: [] }]));
+  for (const { connections } of servers.values()) await connections.burst(WARM_UP);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [variant, server] of shuffled([...servers])) {
+      const before = await server.usage();
+      const start = performance.now();
+      await server.connections.burst(BURST);
+      const seconds = (performance.now() - start) / 1000;
+      const { cpu } = await server.usage();
+      samples.get(variant).cpu.push((cpu - before.cpu) / 1000 / BURST);
+      samples.get(variant).rate.push(BURST / seconds);
+    }
+  }
+  return samples;
+}
+
+function reportCost(framework, samples, target, report) {
+  const ours = samples.get("audit");
+  for (const [variant, theirs] of samples) {
+    if (variant === "audit") continue;
+    const against = variant === "none" ? "no_audit" : variant.replace("-", "_");
+    const limit = { none: target, "pino-http": 1 }[variant] ?? null;
+    report({ metric: `${framework}_cpu_ratio`, against, value: ratio(ours.cpu, theirs.cpu), target: limit });
+    const rate = ratio(ours.rate, theirs.rate);
+    report({ metric: `${framework}_throughput_ratio`, against, value: rate, better: "higher" });
+  }
+  report({ metric: `${framework}_cpu_us`, against: "no_audit", value: median(samples.get("none").cpu) });
+  report({
+    metric: `${framework}_requests_per_second`,
+    against: "audit",
+    value: median(ours.rate),
+    better: "higher",
+  });
+}
+
+/** At half of what the server can do without audit, how much later the slowest of a hundred come. */
+async function reportLatency(framework, servers, samples, rounds, report) {
+  const rate = median(samples.get("none").rate) / 2;
+  const added = [];
+  for (let round = 0; round < Math.min(rounds, 5); round += 1) {
+    const p99 = {};
+    for (const [variant, { connections }] of shuffled([...servers])) {
+      if (variant === "none" || variant === "audit")
+        p99[variant] = percentile(await connections.steady(rate, 1), 0.99);
+    }
+    added.push(p99.audit - p99.none);
+  }
+  report({ metric: `${framework}_p99_added_ms`, against: "no_audit", value: median(added), target: 0.2 });
+}
+
+async function reportMemory(server, report) {
+  await server.connections.burst(Math.round(MEMORY_REQUESTS / 5));
+  const { memory: early } = await server.usage();
+  await server.connections.burst(MEMORY_REQUESTS);
+  const { memory: late } = await server.usage();
+  report({
+    metric: "express_memory_ratio",
+    against: "a_fifth_of_the_requests",
+    value: late / early,
+    target: 1.1,
+  });
+}
+
+/** The median of the ratios of each round: what disturbs a round disturbs both. */
+function ratio(ours, theirs) {
+  return median(ours.map((value, round) => value / theirs[round]));
+}
+
+function median(values) {
+  return percentile(values, 0.5);
+}
+
+function percentile(values, part) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+}
+
+function shuffled(values) {
+  return values
+    .map((value) => [Math.random(), value])
+    .toSorted(([a], [b]) => a - b)
+    .map(([, value]) => value);
+}
