@@ -1,0 +1,107 @@
+/**
+ * Runs every operation of the matrix on a database, with the database's row triggers as truth.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { DataSource } from "typeorm";
+import type { RowEvent } from "#dist/capture/event";
+import { captureDataSource, type RowCapture } from "#dist/capture/typeorm/typeorm";
+import { faultSummaries } from "#dist/health";
+import { typeormVersion, writeCoverage } from "../coverage.js";
+import { builders } from "./builder.js";
+import { entities, RAW_TABLE } from "./entities.js";
+import type { Database, Operation, World } from "./operation.js";
+import { relations } from "./relations.js";
+import { repositories } from "./repository.js";
+import { saves } from "./save.js";
+import { keyed, recordedRows, sorted, trueRows } from "./truth.js";
+
+/** All operations of the matrix. */
+export const operations: readonly Operation[] = [...saves, ...relations, ...repositories, ...builders];
+
+/** How an operation was recorded. */
+export type Verdict = "exact" | "statement" | "unseen";
+
+/** Declares the specs of all operations on this database, and writes their outcome to `docs/row-coverage.json`. */
+export function describeOperations(database: Database): void {
+  describe(`every way to write, on ${database.name}`, () => {
+    let world: World;
+    let capture: RowCapture;
+    let unavailable: string | null = null;
+    const events: RowEvent[] = [];
+    const verdicts = new Map<string, Verdict>();
+
+    before(async () => {
+      unavailable = await database.unavailable();
+      if (unavailable !== null) return;
+      const dataSource = new DataSource({ ...(await database.options()), entities } as never);
+      await dataSource.initialize();
+      await dataSource.synchronize();
+      await database.prepare(dataSource);
+      let transactions = 0;
+      capture = captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
+        tables: "all",
+        decorations: () => undefined,
+        now: () => 0,
+        newTransactionId: () => String((transactions += 1)),
+      });
+      world = { dataSource, database, has: (target, method) => method in target };
+    });
+
+    after(async () => {
+      if (!world) return;
+      capture.undo();
+      await database.drop(world.dataSource);
+      await world.dataSource.destroy();
+      writeCoverage({ database: database.name, typeorm: typeormVersion(), verdicts });
+    });
+
+    for (const operation of operations) {
+      it(operation.name, async (context) => {
+        if (unavailable !== null) return context.skip(unavailable);
+        const { dataSource } = world;
+        verdicts.set(operation.name, "unseen");
+        await empty(dataSource);
+        const state: unknown = await operation.before?.(world);
+        await database.truth(dataSource);
+        events.length = 0;
+        if (operation.fails) await assert.rejects(async () => operation.run(world, state));
+        else await operation.run(world, state);
+        const truth = trueRows(await database.truth(dataSource), dataSource).filter(isRecordable);
+        if (database.statements?.includes(operation.name)) {
+          assert.ok(
+            events.some(({ type }) => type === "STATEMENT"),
+            "no statement record",
+          );
+          verdicts.set(operation.name, "statement");
+          return;
+        }
+        const recorded = recordedRows(events, dataSource).filter(isRecordable);
+        const order = database.unordered ? sorted : (rows: typeof truth) => rows;
+        assert.deepEqual(order(recorded).map(keyed), order(truth).map(keyed));
+        assert.ok(events.every(({ outcome }) => outcome === "success"));
+        verdicts.set(operation.name, "exact");
+      });
+    }
+
+    it("without a fault of ours", (context) => {
+      if (unavailable !== null) return context.skip(unavailable);
+      assert.deepEqual(faultSummaries(), []);
+    });
+  });
+}
+
+/** The truth's own table is no business of the comparison. */
+const isRecordable = ({ table }: { table: string }): boolean => !table.startsWith("truth");
+
+/** Join and closure tables first, then the entities in reverse: those that point to others stand after them. */
+async function empty(dataSource: DataSource): Promise<void> {
+  const tables = dataSource.entityMetadatas.toSorted(
+    (a, b) =>
+      Number(b.isJunction || b.isClosureJunction) - Number(a.isJunction || a.isClosureJunction) ||
+      entities.indexOf(b.target as never) - entities.indexOf(a.target as never),
+  );
+  for (const { tablePath } of tables)
+    await dataSource.createQueryBuilder().delete().from(tablePath).execute();
+  await dataSource.createQueryBuilder().delete().from(RAW_TABLE).execute();
+}

@@ -1,0 +1,68 @@
+/**
+ * What one operation of the matrix is, and what a database must bring to run them.
+ */
+import type { DataSource, DataSourceOptions } from "typeorm";
+
+/** A row as the database's own triggers saw it change: the truth. */
+export interface TrueRow {
+  readonly op: "insert" | "update" | "delete" | "truncate";
+  readonly table: string;
+  /** By column; values as text, numbers, JSON values or bytes, losing nothing. */
+  readonly before: Readonly<Record<string, unknown>> | null;
+  readonly after: Readonly<Record<string, unknown>> | null;
+}
+
+/** A database, for the specs of all families. */
+export interface Database {
+  /** As it stands in `docs/row-coverage.json`, for example `sqljs` or `postgres 15`. */
+  readonly name: string;
+  /** A reason to skip all, or `null`. */
+  unavailable(): Promise<string | null>;
+  /** Options of a DataSource on an empty database; entities are added. */
+  options(): Promise<DataSourceOptions>;
+  /** Creates table `rawt` (id integer primary key generated, name text, n integer) and the row triggers of all tables. */
+  prepare(dataSource: DataSource): Promise<void>;
+  /** The changes that were committed since the last call, in order. */
+  truth(dataSource: DataSource): Promise<TrueRow[]>;
+  /** Removes what `options` made. */
+  drop(dataSource: DataSource): Promise<void>;
+  /** Statements in the database's own words. */
+  readonly sql: {
+    /** Two UPDATEs of `plain` in one string, or `null` if one string can hold only one. */
+    readonly many: string | null;
+    /** A CTE that updates `plain`, for `SELECT`, or `null`. */
+    readonly writingCte: string | null;
+  };
+  /** True where the order of rows inside of one statement is the database's own (cascades). */
+  readonly unordered?: boolean;
+  /** Operations that this database or driver does not have, by name, with the reason. */
+  readonly lacks?: Readonly<Record<string, string>>;
+  /** Operations that are recorded as a statement, by name. */
+  readonly statements?: readonly string[];
+}
+
+/** What an operation works on. */
+export interface World {
+  readonly dataSource: DataSource;
+  readonly database: Database;
+  /** Whether this TypeORM has the method. */
+  readonly has: (target: object, method: string) => boolean;
+}
+
+export interface Operation<State = any> {
+  readonly name: string;
+  /** Rows that must be there before; not compared. */
+  readonly before?: (world: World) => Promise<State>;
+  readonly run: (world: World, state: State) => Promise<unknown>;
+  /** The operation must end with an error. */
+  readonly fails?: boolean;
+}
+
+export function operation<State = undefined>(
+  name: string,
+  before: ((world: World) => Promise<State>) | null,
+  run: (world: World, state: State) => Promise<unknown>,
+  { fails = false } = {},
+): Operation {
+  return before ? { name, before, run, fails } : { name, run: run as Operation["run"], fails };
+}
