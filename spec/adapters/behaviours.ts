@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { currentContext } from "#dist/context/context";
 import type { RequestCapture } from "#dist/capture/http/requests";
 import { fetchOnce, rawSocket, received } from "../support/http-client.js";
+import type { Running } from "../support/http-server.js";
 import { collect, textOf } from "../support/requests.js";
 
 /** What the handlers of the application saw, in the order in which they ran. */
@@ -16,11 +17,6 @@ export interface Seen {
   readonly path: string;
   readonly requestId: string | undefined;
   readonly recordId: string | null | undefined;
-}
-
-export interface Running {
-  readonly port: number;
-  close(): Promise<void>;
 }
 
 export interface Framework {

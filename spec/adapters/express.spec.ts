@@ -1,8 +1,8 @@
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Readable } from "node:stream";
 import type express from "express";
 import { expressAdapter } from "#dist/adapters/express";
+import { running } from "../support/http-server.js";
 import { behaviours, type Framework } from "./behaviours.js";
 
 behaviours(expressOf("express"));
@@ -78,15 +78,7 @@ function expressOf(version: "express" | "express-4"): Framework {
           response.status(error.status ?? 500).json({ error: error.message });
         },
       );
-      const server = app.listen(0, "127.0.0.1");
-      await new Promise((resolve) => server.once("listening", resolve));
-      return {
-        port: (server.address() as AddressInfo).port,
-        close: async () => {
-          server.closeAllConnections();
-          await new Promise((resolve) => server.close(resolve));
-        },
-      };
+      return running(app.listen(0, "127.0.0.1"));
     },
   };
 }

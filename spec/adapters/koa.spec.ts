@@ -1,4 +1,3 @@
-import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Router } from "@koa/router";
@@ -6,6 +5,7 @@ import Koa from "koa";
 import bodyParser from "koa-bodyparser";
 import { koaAdapter } from "#dist/adapters/koa";
 import type { Requests } from "#dist/capture/http/running";
+import { running } from "../support/http-server.js";
 import { behaviours } from "./behaviours.js";
 
 behaviours({
@@ -13,15 +13,7 @@ behaviours({
   routes: true,
   errors: true,
   async start(capture, see) {
-    const server = application(capture, see).listen(0, "127.0.0.1");
-    await new Promise((resolve) => server.once("listening", resolve));
-    return {
-      port: (server.address() as AddressInfo).port,
-      close: async () => {
-        server.closeAllConnections();
-        await new Promise((resolve) => server.close(resolve));
-      },
-    };
+    return running(application(capture, see).listen(0, "127.0.0.1"));
   },
 });
 

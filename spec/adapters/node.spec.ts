@@ -8,6 +8,7 @@ import type { Undo } from "#dist/capture/capture";
 import { currentContext } from "#dist/context/context";
 import { captureServer } from "#dist/capture/http/server";
 import { rawSocket, received } from "../support/http-client.js";
+import { running } from "../support/http-server.js";
 import { collect } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
@@ -28,15 +29,7 @@ behaviours({
       watching = capture();
       undo = watching && captureServer(server, watching);
     });
-    server.listen(0, "127.0.0.1");
-    await new Promise((resolve) => server.once("listening", resolve));
-    return {
-      port: (server.address() as AddressInfo).port,
-      close: async () => {
-        server.closeAllConnections();
-        await new Promise((resolve) => server.close(resolve));
-      },
-    };
+    return running(server.listen(0, "127.0.0.1"));
   },
 });
 

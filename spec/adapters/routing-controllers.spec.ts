@@ -1,7 +1,5 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -28,6 +26,7 @@ import {
 import { routingControllersAdapter } from "#dist/adapters/routing-controllers";
 import type { Requests } from "#dist/capture/http/running";
 import { fetchOnce } from "../support/http-client.js";
+import { running } from "../support/http-server.js";
 import { collect } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
@@ -137,12 +136,6 @@ function options(requests: Requests, more: RoutingControllersOptions = {}): Rout
   };
 }
 
-async function listening(app: { listen: Express["listen"] }): Promise<Server> {
-  const server = app.listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  return server;
-}
-
 const servers: Record<string, (options: RoutingControllersOptions) => Express> = {
   "its own Express 4": (given) => createExpressServer(given) as Express,
   "Express 5": (given) => useExpressServer(express(), given),
@@ -158,14 +151,7 @@ for (const [name, createServer] of Object.entries(servers)) {
       const app = createServer(options(requests));
       // Else Express prints every error.
       app.set("env", "test");
-      const server = await listening(app);
-      return {
-        port: (server.address() as AddressInfo).port,
-        close: async () => {
-          server.closeAllConnections();
-          await new Promise((resolve) => server.close(resolve));
-        },
-      };
+      return running(app.listen(0, "127.0.0.1"));
     },
   });
 }
@@ -178,12 +164,11 @@ describe("controllers", () => {
       const middlewares = [routingControllersAdapter(() => capture)];
       const app = createServer(options(() => capture, { middlewares, routePrefix: "/api" })) as Express;
       (app as Partial<Express>).set?.("env", "test");
-      const server = await listening(app);
-      const { port } = server.address() as AddressInfo;
+      const { port, close } = await running(app.listen(0, "127.0.0.1"));
       for (const path of ["/api/patients/7", "/api/unauthorized", "/api/forbidden", "/api/none"]) {
         await fetchOnce(port, { path });
       }
-      server.close();
+      await close();
       assert.deepEqual(
         (await wait(4)).map(({ handler, route, outcome }) => [handler, route, outcome]),
         [
