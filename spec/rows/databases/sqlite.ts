@@ -39,10 +39,7 @@ export async function addTruth(dataSource: DataSource, table: string): Promise<v
 
 let told = 0;
 
-export const sqljs: Database = {
-  name: "sqljs",
-  unavailable: async () => null,
-  options: async () => ({ type: "sqljs" }),
+const sqlite: Omit<Database, "name" | "unavailable" | "options"> = {
   async prepare(dataSource) {
     told = 0;
     await dataSource.query(
@@ -78,4 +75,29 @@ export const sqljs: Database = {
     returning: "TypeORM has no RETURNING on sqljs",
     skipUpdateIfNoValuesChanged: "PostgreSQL only",
   },
+};
+
+export const sqljs: Database = {
+  ...sqlite,
+  name: "sqljs",
+  unavailable: async () => null,
+  options: async () => ({ type: "sqljs" }),
+};
+
+/** Compiles for two minutes, so it is tested where it can be loaded; `BETTER_SQLITE3` may name its folder. */
+const better = process.env["BETTER_SQLITE3"] ?? "better-sqlite3";
+
+export const betterSqlite3: Database = {
+  ...sqlite,
+  name: "better-sqlite3",
+  sql: { many: null, writingCte: null },
+  unavailable: async () => {
+    try {
+      require.resolve(better);
+      return null;
+    } catch {
+      return "better-sqlite3 is not installed";
+    }
+  },
+  options: async () => ({ type: "better-sqlite3", database: ":memory:", driver: require(better) as unknown }),
 };

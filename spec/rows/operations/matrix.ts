@@ -14,7 +14,7 @@ import type { Database, Operation, World } from "./operation.js";
 import { relations } from "./relations.js";
 import { repositories } from "./repository.js";
 import { saves } from "./save.js";
-import { keyed, recordedRows, sorted, trueRows } from "./truth.js";
+import { isApplications, keyed, recordedRows, sorted, trueRows } from "./truth.js";
 
 /** All operations of the matrix. */
 export const operations: readonly Operation[] = [...saves, ...relations, ...repositories, ...builders];
@@ -67,7 +67,7 @@ export function describeOperations(database: Database): void {
         events.length = 0;
         if (operation.fails) await assert.rejects(async () => operation.run(world, state));
         else await operation.run(world, state);
-        const truth = trueRows(await database.truth(dataSource), dataSource).filter(isRecordable);
+        const truth = trueRows(await database.truth(dataSource), dataSource).filter(isApplications);
         if (database.statements?.includes(operation.name)) {
           assert.ok(
             events.some(({ type }) => type === "STATEMENT"),
@@ -76,7 +76,7 @@ export function describeOperations(database: Database): void {
           verdicts.set(operation.name, "statement");
           return;
         }
-        const recorded = recordedRows(events, dataSource).filter(isRecordable);
+        const recorded = recordedRows(events, dataSource).filter(isApplications);
         const order = database.unordered ? sorted : (rows: typeof truth) => rows;
         assert.deepEqual(order(recorded).map(keyed), order(truth).map(keyed));
         assert.ok(events.every(({ outcome }) => outcome === "success"));
@@ -90,9 +90,6 @@ export function describeOperations(database: Database): void {
     });
   });
 }
-
-/** The truth's own table is no business of the comparison. */
-const isRecordable = ({ table }: { table: string }): boolean => !table.startsWith("truth");
 
 /** Join and closure tables first, then the entities in reverse: those that point to others stand after them. */
 async function empty(dataSource: DataSource): Promise<void> {

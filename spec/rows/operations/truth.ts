@@ -128,3 +128,6 @@ export function keyed({ op, table, before, after }: ComparedRow): string {
 function ordered(row: Record<string, unknown> | null): unknown {
   return row && Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
+
+/** The truth's own table is no business of the comparison. */
+export const isApplications = ({ table }: { readonly table: string }): boolean => !table.startsWith("truth");
