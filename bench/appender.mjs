@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 const NODE_24 = Number(process.versions.node.split(".")[0]) >= 24;
 /** Records a run; fewer for peers that would take a minute. */
 const COUNTS = { log4js_multiprocess: 3000, winston_file: 3000 };
-const COUNT = 40_000;
+const COUNT = 20_000;
 const CONTENDERS = [
   "json_stringify",
   "bare_batch",

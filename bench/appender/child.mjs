@@ -30,7 +30,7 @@ async function writeAll(write, amount) {
 
 /** Main-thread CPU a record, and records a second until the last byte is in the file. */
 async function throughput({ write, close }) {
-  await writeAll(write, total / 2);
+  await writeAll(write, total);
   const [cpu, began] = [threadCpu(), performance.now()];
   await writeAll(write, total);
   await close();
