@@ -73,11 +73,11 @@ async function manyProcesses(report) {
 async function storm(report) {
   await inFolder(async (folder) => {
     const env = { MAX_BYTES: "1000000" };
-    const survivor = start("logger:memory", "storm", 0, folder, env);
+    const survivor = start("logger:memory", "steady", 0, folder, env);
     const told = lastTold(survivor);
     for (let killed = 0; killed < KILLS; killed += PROCESSES) {
       const victims = Array.from({ length: PROCESSES }, () =>
-        start("logger:memory", "storm", 0, folder, env),
+        start("logger:memory", "steady", 0, folder, env),
       );
       for (const victim of victims)
         victim.stdout.once("data", () => setTimeout(() => victim.kill("SIGKILL"), Math.random() * 60));
