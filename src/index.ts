@@ -12,7 +12,7 @@ export { audit, type Audit, type AuditHealth } from "./audit.js";
 export type { AuditCoverage } from "./coverage.js";
 export type { AuditOptions, ExternalDetail, RowOptions } from "./options.js";
 export type { AttachClientOptions, AttachDataSourceOptions } from "./targets.js";
-export type { RunOptions } from "./context/run.js";
+export { bindEmitterToContext, bindToContext, type RunOptions } from "./context/run.js";
 export type { Actor, AuditContext } from "./context/context.js";
 export type { RequestOptions, RouteRule } from "./capture/http/options.js";
 export type { RedactionPolicy } from "./record/redactor.js";
