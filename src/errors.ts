@@ -30,8 +30,8 @@ const messages = {
     `${decorator} was given ${found}; expected ${expected}.`,
   // rows
   AUDIT_DATABASE_UNSUPPORTED: (type: string, supported: string) =>
-    `Rows of a TypeORM DataSource of type "${type}" cannot be captured exactly; that works with ${supported}. ` +
-    `Say \`audit.attach(dataSource, { rows: "portable" })\` to record what goes through TypeORM's query builders, or leave this DataSource out.`,
+    `Rows of a TypeORM DataSource of type "${type}" cannot be captured; that works with ${supported}. ` +
+    `Do not attach this DataSource, and record what its rows go through with \`audit.record()\`.`,
   AUDIT_FIELD_UNKNOWN: (model: string, option: string, field: string, known: string) =>
     `@AuditEntity on ${model} names the field "${field}" in \`${option}\`, and ${model} has no such column. Its fields are: ${known}.`,
   AUDIT_PEER_MISSING: (what: string, packages: string) =>
