@@ -20,7 +20,7 @@ import type { RowChange } from "#dist/capture/typeorm/family";
 import { Statements, tableNames, tables } from "./statements.js";
 
 const skip = skipReason();
-const count = Number(process.env["AUDIT_MYSQL_STATEMENTS"] ?? 700);
+const count = Number(process.env["AUDIT_MYSQL_STATEMENTS"] ?? 300);
 const seed = Number(process.env["AUDIT_SEED"] ?? Date.now() % 1_000_000);
 
 for (const [name, adjust] of [

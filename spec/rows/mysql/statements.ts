@@ -84,6 +84,10 @@ export class Statements {
     );
   }
 
+  #returning(): string[] {
+    return this.#next() < 0.15 ? ["RETURNING", this.#of(["*", "1 + 1 AS two", "'x' , 2"])] : [];
+  }
+
   #string(): string {
     return this.#of([
       "'x'",
@@ -194,6 +198,7 @@ export class Statements {
       ...list,
       this.#of(["VALUES", "VALUE", "values"]),
       ...rows,
+      ...this.#returning(),
     ];
   }
 
@@ -223,6 +228,7 @@ export class Statements {
       "KEY",
       "UPDATE",
       ...set,
+      ...this.#returning(),
     ];
   }
 
@@ -282,6 +288,7 @@ export class Statements {
       ...this.#reference(name),
       ...where,
       ...this.#order(name),
+      ...this.#returning(),
     ];
   }
 

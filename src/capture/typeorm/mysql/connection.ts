@@ -21,7 +21,15 @@ import { readStatement, unread, type Statement, type TableRef, type Tokens } fro
 import { Targets } from "./targets.js";
 import { Transaction } from "./transaction.js";
 import { runUpdate } from "./update.js";
-import { MORE_RESULTS, Wire, type Answer, type Command, type Connection, type Header } from "./wire.js";
+import {
+  MORE_RESULTS,
+  takesExtra,
+  Wire,
+  type Answer,
+  type Command,
+  type Connection,
+  type Header,
+} from "./wire.js";
 import { Work, type Done, type Session } from "./work.js";
 
 /** What all connections of a DataSource share. */
@@ -256,9 +264,11 @@ export class ConnectionCapture {
     if (!isWrite(statement) || context?.muted) return null;
     const table = await this.#targets.concerned(statement.table);
     if (!table || table.base !== null) return null;
-    const replace = (text: string, options?: object): Promise<Answer> =>
-      this.#wire.replace(command, text, options);
-    return new Work(this.#session(), tokens, table, context, replace);
+    return new Work(this.#session(), tokens, table, context, {
+      run: (text, more) => this.#wire.replace(command, text, more),
+      runWithExtra: (text) => this.#wire.replaceWithExtra(command, text),
+      takesExtra: takesExtra(command),
+    });
   }
 
   async #run(work: Work, statement: Statement): Promise<Done> {

@@ -7,7 +7,7 @@ import { cascadeOfDelete } from "./cascade.js";
 import { acts } from "./catalog.js";
 import { withHeader } from "./header.js";
 import { lockedMatches } from "./keyed.js";
-import { columnList, imageOf, namesOf, type Raw } from "./image.js";
+import { imageOf, namesOf, returningList, type Raw } from "./image.js";
 import type { DeleteStatement } from "./statement.js";
 import { rawRows } from "./wire.js";
 import { isRewriteError, type Done, type Work } from "./work.js";
@@ -16,13 +16,22 @@ import { isRewriteError, type Done, type Work } from "./work.js";
 export async function runDelete(work: Work, statement: DeleteStatement): Promise<Done> {
   const like = work.session.header;
   const { table, session } = work;
-  if (!statement.plain || session.full) return work.asItIs();
+  if (session.full) return work.asItIs();
   const cascades = table.children.some(({ onDelete }) => acts(onDelete));
-  if (cascades || statement.alias !== null || !session.settings.returning || !like)
-    return locked(work, statement);
+  const { returning } = statement;
+  if (cascades || statement.alias !== null || !session.settings.returning || !like) {
+    return returning ? work.asItIs() : locked(work, statement);
+  }
+  if (returning && !work.takesExtra) return work.asItIs();
   const names = namesOf(table);
-  const sql = work.splice([{ after: statement.last, text: `RETURNING ${columnList(names, null)}` }]);
+  const intro = returning ? "," : "RETURNING";
+  const sql = work.splice([{ after: statement.last, text: `${intro} ${returningList(table, returning)}` }]);
   if (sql === null) return work.asItIs();
+  if (returning) {
+    const answer = await work.runWithExtra(sql);
+    if (answer.error) return isRewriteError(answer.error) ? work.asItIs() : { answer, changes: [] };
+    return { answer, changes: answer.extra.map((row) => work.deleted(imageOf(table, names, row))) };
+  }
   const answer = await work.run(sql, rawRows);
   if (answer.error) return isRewriteError(answer.error) ? work.asItIs() : { answer, changes: [] };
   const rows = answer.rows as Raw[][];

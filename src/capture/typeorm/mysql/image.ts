@@ -10,6 +10,7 @@
 import { exactInteger, parseExact } from "../exact.js";
 import type { ColumnImage } from "../family.js";
 import { quote, type Column, type Table } from "./catalog.js";
+import { EXTRA } from "./names.js";
 import type { Assignments } from "./statement.js";
 
 const integers = /^(?:tinyint|smallint|mediumint|int|bigint|year)$/;
@@ -27,6 +28,14 @@ export type Raw = Buffer | null;
 export function columnList(columns: readonly string[], qualifier: string | null): string {
   const prefix = qualifier === null ? "" : `${quote(qualifier)}.`;
   return columns.map((name) => prefix + quote(name)).join(", ");
+}
+
+/** The columns of a RETURNING; where they stand behind the application's own, under names that are ours. */
+export function returningList(table: Table, extra: boolean): string {
+  if (!extra) return columnList(namesOf(table), null);
+  return namesOf(table)
+    .map((name, index) => `${quote(name)} AS ${EXTRA}${index}`)
+    .join(", ");
 }
 
 export const namesOf = ({ columns }: Table): string[] => columns.map(({ name }) => name);

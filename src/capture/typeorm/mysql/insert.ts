@@ -11,20 +11,20 @@ import type { RowChange } from "../family.js";
 import { quote } from "./catalog.js";
 import {
   arrayExpression,
-  columnList,
   imageOf,
   imagesOf,
   isReassignable,
   isUnchanged,
   lengthExpression,
   namesOf,
+  returningList,
   type Raw,
 } from "./image.js";
 import { idOf, infoOf, withHeader } from "./header.js";
 import { insertLocked } from "./keyed.js";
 import type { InsertStatement } from "./statement.js";
 import { rawRows, type Answer, type Header } from "./wire.js";
-import { variables } from "./settings.js";
+import { EXTRA, variables } from "./names.js";
 import { isRewriteError, type Done, type Work } from "./work.js";
 
 const ROW = variables.row;
@@ -34,6 +34,11 @@ export async function runInsert(work: Work, statement: InsertStatement): Promise
   const like = work.session.header;
   const sql = like && work.session.settings.returning ? withReturning(work, statement) : null;
   if (sql === null || !like) return insertLocked(work, statement);
+  if (statement.returning) {
+    const answer = await work.runWithExtra(sql);
+    if (answer.error) return isRewriteError(answer.error) ? work.asItIs() : { answer, changes: [] };
+    return { answer, changes: tell(work, statement, answer.extra).changes };
+  }
   const answer = await work.run(sql, rawRows);
   if (answer.error)
     return isRewriteError(answer.error) ? insertLocked(work, statement) : { answer, changes: [] };
@@ -44,18 +49,23 @@ export async function runInsert(work: Work, statement: InsertStatement): Promise
 function withReturning(work: Work, statement: InsertStatement): string | null {
   const { table, tokens } = work;
   const { onDuplicate } = statement;
-  if (!statement.plain || statement.verb === "REPLACE" || !knowsInsertId(work, statement)) return null;
+  if (!statement.plain || statement.verb === "REPLACE") return null;
+  if (statement.returning ? !work.takesExtra : !knowsInsertId(work, statement)) return null;
   // How many rows a query gave is said in `info` only, and IGNORE leaves some of them out.
-  if (statement.ignore && statement.rows === null) return null;
-  const columns = columnList(namesOf(table), null);
+  if (!statement.returning && statement.ignore && statement.rows === null) return null;
+  const columns = returningList(table, statement.returning);
+  const intro = statement.returning ? "," : "RETURNING";
   const last = tokens.list.at(-1)!;
-  if (!onDuplicate) return work.splice([{ after: last, text: `RETURNING ${columns}` }]);
+  if (!onDuplicate) return work.splice([{ after: last, text: `${intro} ${columns}` }]);
   const assigned = onDuplicate.columns.find(({ name }) => isReassignable(table, name));
   // LAST_INSERT_ID(x) there gives the statement another insertId than its rows have.
   if (!work.session.settings.variables || !assigned || namesFunction(work, "LAST_INSERT_ID")) return null;
   return work.splice([
     { after: onDuplicate.intro, text: `${rememberRow(work, assigned.name)},` },
-    { after: last, text: `RETURNING ${columns}, (${ROW} := ${ROW}), (${ROW} := NULL)` },
+    {
+      after: last,
+      text: `${intro} ${columns}, (${ROW} := ${ROW}) AS ${EXTRA}row, (${ROW} := NULL) AS ${EXTRA}cleared`,
+    },
   ]);
 }
 
@@ -99,34 +109,45 @@ function idsGiven(
 const namesFunction = ({ tokens }: Work, name: string): boolean =>
   tokens.list.some(({ kind, text }) => kind === "word" && text === name);
 
-function told(work: Work, statement: InsertStatement, answer: Answer, like: Header): Done {
+interface Tally {
+  readonly changes: RowChange[];
+  readonly inserted: (readonly Raw[])[];
+  updated: number;
+  unchanged: number;
+}
+
+/** What each returned row was: inserted, updated, or found and left as it is. */
+function tell(work: Work, statement: InsertStatement, rows: readonly (readonly Raw[])[]): Tally {
   const { table } = work;
   const names = namesOf(table);
-  const rows = answer.rows as Raw[][];
-  const upsert = statement.onDuplicate !== null;
-  const changes: RowChange[] = [];
-  const inserted: Raw[][] = [];
-  let updated = 0;
-  let unchanged = 0;
+  const tally: Tally = { changes: [], inserted: [], updated: 0, unchanged: 0 };
   for (const row of rows) {
     const after = imageOf(table, names, row);
-    const remembered = upsert ? (row[names.length] ?? null) : null;
+    const remembered = statement.onDuplicate ? (row[names.length] ?? null) : null;
     if (remembered === null) {
-      inserted.push(row);
-      changes.push(work.inserted(after));
+      tally.inserted.push(row);
+      tally.changes.push(work.inserted(after));
       continue;
     }
     const [before] = imagesOf(table, names, remembered);
     if (before && isUnchanged(table, statement.onDuplicate, before, after)) {
-      unchanged += 1;
+      tally.unchanged += 1;
       continue;
     }
-    updated += 1;
-    changes.push(before ? work.updated(before, after) : work.opaque(1, { verb: "update", first: [after] }));
+    tally.updated += 1;
+    tally.changes.push(
+      before ? work.updated(before, after) : work.opaque(1, { verb: "update", first: [after] }),
+    );
   }
+  return tally;
+}
+
+function told(work: Work, statement: InsertStatement, answer: Answer, like: Header): Done {
+  const rows = answer.rows as Raw[][];
+  const { changes, inserted, updated, unchanged } = tell(work, statement, rows);
   const records = statement.rows?.length ?? rows.length;
   const found = work.session.countsFound ? unchanged : 0;
-  const duplicates = upsert ? updated + found : records - inserted.length;
+  const duplicates = statement.onDuplicate ? updated + found : records - inserted.length;
   const counts = {
     affectedRows: inserted.length + 2 * updated + found,
     insertId: insertId(work, statement, rows, inserted, updated),
@@ -139,8 +160,8 @@ function told(work: Work, statement: InsertStatement, answer: Answer, like: Head
 function insertId(
   work: Work,
   statement: InsertStatement,
-  rows: readonly Raw[][],
-  inserted: readonly Raw[][],
+  rows: readonly (readonly Raw[])[],
+  inserted: readonly (readonly Raw[])[],
   updated: number,
 ): number | string {
   const { table } = work;

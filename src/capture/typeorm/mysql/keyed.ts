@@ -56,7 +56,12 @@ export async function insertLocked(work: Work, statement: InsertStatement): Prom
   const { table } = work;
   const mayReplace = mayMeet(statement);
   const condition = mayReplace || !generatesIds(work, statement) ? uniqueCondition(work, statement) : "FALSE";
-  const unknown = condition === null || !statement.plain || table.before.insert || table.primary.length === 0;
+  const unknown =
+    condition === null ||
+    !statement.plain ||
+    statement.returning ||
+    table.before.insert ||
+    table.primary.length === 0;
   if (unknown || work.session.full) return work.asItIs();
   return work.atomically(async () => {
     const before = mayReplace && condition !== "FALSE" ? await lockedRows(work, table, condition) : [];

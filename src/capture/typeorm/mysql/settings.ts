@@ -4,6 +4,7 @@
  * @module
  */
 import type { Raw } from "./image.js";
+import { variables } from "./names.js";
 import type { Dialect } from "./scan.js";
 
 export interface Settings extends Dialect {
@@ -24,14 +25,6 @@ export interface Settings extends Dialect {
 
 export const settingsQuery =
   "SELECT VERSION(), @@sql_mode, DATABASE(), @@max_allowed_packet, @@lower_case_table_names, @@auto_increment_increment";
-
-/** Session variables that carry rows out of a statement. They are `NULL` but for that moment. */
-export const variables = {
-  rows: "@activity_audit_rows",
-  old: "@activity_audit_old",
-  now: "@activity_audit_new",
-  row: "@activity_audit_row",
-} as const;
 
 /**
  * Gives each variable its place: a statement that is the first to assign one does not see the value itself.

@@ -19,7 +19,9 @@ export interface InsertStatement {
   readonly rows: readonly (readonly Range[])[] | null;
   /** What follows ON DUPLICATE KEY UPDATE. */
   readonly onDuplicate: Assignments | null;
-  /** RETURNING, or a form that is not known. */
+  /** It has a RETURNING of its own. */
+  readonly returning: boolean;
+  /** False for a form that is not known. */
   readonly plain: boolean;
 }
 
@@ -43,7 +45,7 @@ export interface DeleteStatement {
   readonly from: Range;
   readonly tail: Range;
   readonly last: Token;
-  readonly plain: boolean;
+  readonly returning: boolean;
 }
 
 /** What begins or ends a transaction, or a part of one. */
@@ -159,7 +161,8 @@ function readInsert(reader: Reader, verb: "INSERT" | "REPLACE"): Statement {
     ignore: found.has("IGNORE"),
     ...source,
     onDuplicate,
-    plain: plain && returningAt === reader.length && (onDuplicate !== null || duplicateAt === reader.length),
+    returning: returningAt !== reader.length,
+    plain: plain && (onDuplicate !== null || duplicateAt === reader.length),
   };
 }
 
@@ -248,7 +251,7 @@ function readDelete(reader: Reader): Statement {
     from: { first, behind: tailAt },
     tail: { first: tailAt, behind: reader.length },
     last: reader.last,
-    plain: reader.find(["RETURNING"], tailAt) === reader.length,
+    returning: reader.find(["RETURNING"], tailAt) !== reader.length,
   };
 }
 

@@ -23,7 +23,7 @@ import {
   namesOf,
 } from "./image.js";
 import { lockedMatches, rowsByKey } from "./keyed.js";
-import { variables } from "./settings.js";
+import { variables } from "./names.js";
 import type { UpdateStatement } from "./statement.js";
 import { isRewriteError, type Done, type Work } from "./work.js";
 

@@ -11,6 +11,7 @@
 import type { Undo } from "../../capture.js";
 import { replaceMethod } from "../patch.js";
 import type { Raw } from "./image.js";
+import { EXTRA } from "./names.js";
 
 /** The OK packet, as mysql2 gives it. */
 export interface Header {
@@ -32,7 +33,7 @@ export interface WireError extends Error {
 export interface Command {
   sql?: string;
   readonly timeout?: number;
-  readonly _queryOptions?: object;
+  readonly _queryOptions?: { readonly nestTables?: unknown };
   onResult?: ((error: WireError | null, rows?: unknown, fields?: unknown) => void) | undefined;
   emit(event: string, ...args: unknown[]): boolean;
   row?: (packet: Packet, connection: unknown) => unknown;
@@ -152,6 +153,24 @@ export class Wire {
     return this.#run({ ...command._queryOptions, ...options, sql, values: undefined });
   }
 
+  /**
+   * The same, for a statement that has rows of its own: columns whose names begin with `EXTRA` are ours, and are
+   * taken out again.
+   */
+  async replaceWithExtra(command: Command, sql: string): Promise<Answer & { readonly extra: Raw[][] }> {
+    const options = { ...this.connection.config, ...command._queryOptions } as RowOptions;
+    const typeCast = (field: Field, next: () => unknown): unknown => {
+      if (field.name.startsWith(EXTRA) || options.typeCast === false) return field.buffer();
+      return typeof options.typeCast === "function" ? options.typeCast(field, next) : next();
+    };
+    const answer = await this.replace(command, sql, { typeCast });
+    if (answer.error) return { ...answer, extra: [] };
+    const names = (answer.fields as Field[]).map(({ name }) => name);
+    const own = names.findIndex((name) => name.startsWith(EXTRA));
+    const extra = (answer.rows as Record<string, Raw>[]).map((row) => takeExtra(row, names, own));
+    return { ...answer, fields: (answer.fields as Field[]).slice(0, own), extra };
+  }
+
   /** Runs a statement of ours: rows come as arrays of bytes, whatever the connection is set to. */
   ask(sql: string): Promise<Answer> {
     return this.#run({ sql, ...rawRows });
@@ -214,6 +233,27 @@ export const rawRows = {
   nestTables: false,
   typeCast: (field: { buffer(): Raw }): Raw => field.buffer(),
 };
+
+interface Field {
+  readonly name: string;
+  buffer(): Raw;
+}
+
+interface RowOptions {
+  readonly typeCast?: boolean | ((field: Field, next: () => unknown) => unknown);
+}
+
+/** Rows nested by table have no place of their own for columns of ours. */
+export const takesExtra = ({ _queryOptions }: Command): boolean => !_queryOptions?.nestTables;
+
+function takeExtra(row: Record<string, Raw> | Raw[], names: readonly string[], own: number): Raw[] {
+  if (Array.isArray(row)) return row.splice(own);
+  return names.slice(own).map((name) => {
+    const value = row[name] ?? null;
+    delete row[name];
+    return value;
+  });
+}
 
 function emitRows(command: Command, rows: unknown, fields: unknown): void {
   const several = Array.isArray(fields) && fields.some((one) => Array.isArray(one) || one === undefined);

@@ -61,12 +61,22 @@ const rewriteErrors = new Set([1052, 1054, 1064, 1142, 1143, 1221, 1235, 1288, 1
 
 export const isRewriteError = ({ errno }: WireError): boolean => rewriteErrors.has(errno ?? 0);
 
+/** An answer, and what came in columns of ours. */
+export type ExtraAnswer = Answer & { readonly extra: readonly (readonly Raw[])[] };
+
+/** Runs the application's statement, with the options that it was given. */
+export interface Runner {
+  run(sql: string, options?: object): Promise<Answer>;
+  runWithExtra(sql: string): Promise<ExtraAnswer>;
+  readonly takesExtra: boolean;
+}
+
 export class Work {
   readonly session: Session;
   readonly tokens: Tokens;
   readonly table: Table;
   readonly context: AuditContext | undefined;
-  readonly #replace: (sql: string, options?: object) => Promise<Answer>;
+  readonly #runner: Runner;
   #ran: Answer | null = null;
 
   constructor(
@@ -74,20 +84,32 @@ export class Work {
     tokens: Tokens,
     table: Table,
     context: AuditContext | undefined,
-    replace: (sql: string, options?: object) => Promise<Answer>,
+    runner: Runner,
   ) {
     this.session = session;
     this.tokens = tokens;
     this.table = table;
     this.context = context;
-    this.#replace = replace;
+    this.#runner = runner;
   }
 
   /** Runs the application's statement as it is, or in another form. */
   async run(sql: string = this.tokens.sql, options?: object): Promise<Answer> {
-    const answer = await this.#replace(sql, options);
+    const answer = await this.#runner.run(sql, options);
     this.#ran = answer;
     return answer;
+  }
+
+  /** Runs a form of it whose RETURNING has columns of ours behind its own; the answer is without them. */
+  async runWithExtra(sql: string): Promise<ExtraAnswer> {
+    const answer = await this.#runner.runWithExtra(sql);
+    this.#ran = answer;
+    return answer;
+  }
+
+  /** Whether rows are objects or arrays: nested by table, ours could not be told from the application's. */
+  get takesExtra(): boolean {
+    return this.#runner.takesExtra;
   }
 
   /** @throws {Refused} */
@@ -181,8 +203,9 @@ export class Work {
   /** It ran, and must not run again. */
   #withoutImages(ran: Answer): Done {
     const { header } = this.session;
+    const ours = Array.isArray(ran.rows) && !("extra" in ran);
     const answer =
-      Array.isArray(ran.rows) && header
+      ours && Array.isArray(ran.rows) && header
         ? withHeader(ran, header, { affectedRows: ran.rows.length, insertId: 0, info: "" })
         : ran;
     return { answer, changes: answer.error ? [] : this.#unseen(answer) };
