@@ -3,10 +3,10 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { DataSource } from "typeorm";
+import type { DataSource } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
-import { captureDataSource } from "#dist/capture/typeorm/typeorm";
-import { entities, Plain, Up } from "./operations/entities.js";
+import { captureAll, prepared } from "./captured.js";
+import { Plain, Up } from "./operations/entities.js";
 import type { Database } from "./operations/operation.js";
 import { isApplications, keyed, recordedRows, trueRows } from "./operations/truth.js";
 
@@ -67,19 +67,9 @@ async function transaction(
 
 /** Runs the work; gives what the application saw, the tables as they are at the end, and both sides of the truth. */
 async function work(database: Database, seed: number, count: number, audited: boolean) {
-  const dataSource = new DataSource({ ...(await database.options()), entities } as never);
-  await dataSource.initialize();
-  await dataSource.synchronize();
-  await database.prepare(dataSource);
+  const dataSource = await prepared(database);
   const events: RowEvent[] = [];
-  const capture = audited
-    ? captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
-        tables: "all",
-        decorations: () => undefined,
-        now: () => 0,
-        newTransactionId: () => "",
-      })
-    : undefined;
+  const capture = audited ? captureAll(dataSource, events) : undefined;
   const random = randomOf(seed);
   const seen: unknown[] = [];
   for (let left = count; left > 0; left -= 1) {

@@ -3,10 +3,11 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { DataSource, type EntityManager } from "typeorm";
+import type { DataSource, EntityManager } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
-import { captureDataSource, type RowCapture } from "#dist/capture/typeorm/typeorm";
-import { entities, Plain } from "./operations/entities.js";
+import type { RowCapture } from "#dist/capture/typeorm/typeorm";
+import { captureAll, prepared } from "./captured.js";
+import { Plain } from "./operations/entities.js";
 import type { Database } from "./operations/operation.js";
 import { isApplications, keyed, recordedRows, trueRows } from "./operations/truth.js";
 
@@ -158,17 +159,8 @@ export function describeScenarios(database: Database, own: readonly Scenario[] =
     before(async () => {
       unavailable = await database.unavailable();
       if (unavailable !== null) return;
-      dataSource = new DataSource({ ...(await database.options()), entities } as never);
-      await dataSource.initialize();
-      await dataSource.synchronize();
-      await database.prepare(dataSource);
-      let transactions = 0;
-      capture = captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
-        tables: "all",
-        decorations: () => undefined,
-        now: () => 0,
-        newTransactionId: () => String((transactions += 1)),
-      });
+      dataSource = await prepared(database);
+      capture = captureAll(dataSource, events);
       await dataSource.getRepository(Plain).insert({ name: "kept", n: 1 });
     });
 

@@ -3,10 +3,11 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { DataSource } from "typeorm";
+import type { DataSource } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
-import { captureDataSource, type RowCapture } from "#dist/capture/typeorm/typeorm";
+import type { RowCapture } from "#dist/capture/typeorm/typeorm";
 import { faultSummaries } from "#dist/health";
+import { captureAll, prepared } from "../captured.js";
 import { typeormVersion, writeCoverage } from "../coverage.js";
 import { builders } from "./builder.js";
 import { entities, RAW_TABLE } from "./entities.js";
@@ -34,17 +35,8 @@ export function describeOperations(database: Database): void {
     before(async () => {
       unavailable = await database.unavailable();
       if (unavailable !== null) return;
-      const dataSource = new DataSource({ ...(await database.options()), entities } as never);
-      await dataSource.initialize();
-      await dataSource.synchronize();
-      await database.prepare(dataSource);
-      let transactions = 0;
-      capture = captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
-        tables: "all",
-        decorations: () => undefined,
-        now: () => 0,
-        newTransactionId: () => String((transactions += 1)),
-      });
+      const dataSource = await prepared(database);
+      capture = captureAll(dataSource, events);
       world = { dataSource, database, has: (target, method) => method in target };
     });
 
