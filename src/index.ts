@@ -29,4 +29,27 @@ export { levels } from "./log/levels.js";
 export { apiLayout, auditLayout, consoleLayout, jsonLayout } from "./log/layouts.js";
 export { apiFile, appFile, auditFile, loginFile, type FilePartOptions } from "./log/parts.js";
 export type { AuditLoggingOptions } from "./log/options.js";
-export type * from "./record/types.js";
+export type {
+  AuditRecord,
+  ContainerRecord,
+  CrudRecord,
+  CustomRecord,
+  ExternalCallRecord,
+  HttpCallRecord,
+  HttpRequestRepr,
+  HttpResponseRepr,
+  InternalRequestRecord,
+  LoginRecord,
+  MethodCallRecord,
+  MethodRequestRepr,
+  MethodResponseRepr,
+  Outcome,
+  RecordBase,
+  RecordUser,
+  RequestRecord,
+  RowEventType,
+  SftpCallRecord,
+  SftpRequestRepr,
+  SftpResponseRepr,
+  TrailRecord,
+} from "./record/types.js";
