@@ -44,7 +44,7 @@ const OUTSIDE: Record<string, RegExp> = {
   check: /^valibot$/u,
   // Pure: no clock, no files, no network. `node:util` for its type checks, which alone can see a Proxy.
   record: /^node:(?:buffer|crypto|util|zlib)$/u,
-  decorate: /^$/u,
+  decorate: /^valibot$/u,
 };
 
 /** Entries of their own, which only users of that framework import. */

@@ -19,10 +19,12 @@ class Nurse extends Person {
   @AuditIgnore() override iban = "";
 }
 
-@AuditEntity<Doctor>({ reads: true })
+@AuditEntity<Doctor>({ reads: true, mask: ["licence"], redact: ["name"] })
 class Doctor extends Person {
   licence = "";
 }
+
+const symbol = Symbol("symbol");
 
 class Visitor {
   name = "";
@@ -63,9 +65,13 @@ describe("@AuditEntity", () => {
     assert.deepEqual([...entityMetadata(Person)!.ignored], ["cache"]);
   });
 
-  it("can be said anew by a subclass", () => {
-    assert.equal(entityMetadata(Doctor)!.options.reads, true);
-    assert.equal(entityMetadata(Doctor)!.options.mask, undefined);
+  it("can be said anew by a subclass, which cannot lay open what its parent protects", () => {
+    const { options } = entityMetadata(Doctor)!;
+    assert.equal(options.reads, true);
+    assert.deepEqual(options.mask, ["phone", "licence"]);
+    assert.deepEqual(options.redact, ["name"]);
+    assert.equal(options.label, entityMetadata(Person)!.options.label);
+    assert.deepEqual(entityMetadata(Person)!.options.mask, ["phone"]);
     assert.equal(entityMetadata(Person)!.options.reads, undefined);
   });
 
@@ -76,11 +82,40 @@ describe("@AuditEntity", () => {
     assert.equal(entityMetadata(Visitor), undefined);
   });
 
-  it("takes the outermost of two on one class", () => {
-    @AuditEntity({ model: "Outer" })
-    @AuditEntity({ model: "Inner" })
-    class Twice {}
+  it("counts both of two on one class: the outer one wins, and what either protects is protected", () => {
+    @AuditEntity({ model: "Outer", exclude: ["a"] })
+    @AuditEntity({ model: "Inner", exclude: ["b"] })
+    class Twice {
+      a = 1;
+      b = 2;
+    }
     assert.equal(entityMetadata(Twice)!.options.model, "Outer");
+    assert.deepEqual(entityMetadata(Twice)!.options.exclude, ["b", "a"]);
+  });
+
+  it("keeps what was said, whatever becomes of the lists that it was given", () => {
+    const exclude: "phone"[] = ["phone"];
+    @AuditEntity<Listed>({ exclude })
+    class Listed {
+      phone = "";
+    }
+    exclude.length = 0;
+    assert.deepEqual(entityMetadata(Listed)!.options.exclude, ["phone"]);
+  });
+
+  it("refuses options that there are not, and values that it cannot use", () => {
+    const wrong: [object, string][] = [
+      [{ excludes: ["a"] }, "AUDIT_OPTION_UNKNOWN"],
+      [{ exclude: "a" }, "AUDIT_OPTION_INVALID"],
+      [{ label: "name" }, "AUDIT_OPTION_INVALID"],
+      [{ reads: 1 }, "AUDIT_OPTION_INVALID"],
+    ];
+    for (const [options, code] of wrong) {
+      assert.throws(
+        () => AuditEntity(options as object),
+        (error) => error instanceof AuditError && error.code === code && /@AuditEntity/.test(error.message),
+      );
+    }
   });
 
   it("keeps two classes of one name apart", () => {
@@ -110,6 +145,19 @@ describe("@AuditEntity", () => {
       class Wrong {}
       return Wrong;
     }, /class Wrong/);
+    assertMisplaced(() => {
+      class Wrong {
+        @AuditIgnore() static field = 1;
+        other = 1;
+      }
+      return Wrong;
+    }, /static field/);
+    assertMisplaced(() => {
+      class Wrong {
+        @AuditMask() [symbol] = 1;
+      }
+      return Wrong;
+    }, /Symbol\(symbol\)/);
     assertMisplaced(() => {
       class Wrong {
         // @ts-expect-error a route decorator on a field

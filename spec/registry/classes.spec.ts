@@ -3,8 +3,9 @@
  */
 import "reflect-metadata";
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { afterEach, describe, it } from "node:test";
-import { AuditRoute, ExternalService } from "activity-audit";
+import { AuditRoute, ExternalService, NoAudit } from "activity-audit";
 import type { MethodCallEvent } from "#dist/capture/event";
 import { observeMethod } from "#dist/capture/method";
 import { runAs } from "#dist/context/run";
@@ -57,11 +58,27 @@ class Routes {
   plain(): void {}
 }
 Reflect.defineMetadata("path", "/kept", Routes.prototype.framework);
+Reflect.defineMetadata("method", 0, Routes.prototype.framework);
+Reflect.defineMetadata("other", "copied", Routes.prototype.handle);
 Object.assign(Routes.prototype.handle, { [tag]: "own property" });
 
 class Special extends Routes {
   override handle(first: unknown): unknown {
     return super.handle(first);
+  }
+}
+
+/** Starts its work when somebody waits for it, as p-lazy does. */
+class LazyPromise extends Promise<number> {
+  static override get [Symbol.species]() {
+    return Promise;
+  }
+  constructor() {
+    super(() => {});
+  }
+  // oxlint-disable-next-line unicorn/no-thenable -- the point of the class
+  override then(): never {
+    return assert.fail("nobody awaits it");
   }
 }
 
@@ -93,6 +110,18 @@ class Fax {
   lazy(): PromiseLike<number> {
     // oxlint-disable-next-line unicorn/no-thenable -- a query builder that runs when it is awaited
     return { then: () => assert.fail("nobody awaits it") };
+  }
+  kept = Promise.resolve("kept");
+  shared(): Promise<string> {
+    return this.kept;
+  }
+  subclass(): Promise<number> {
+    return new LazyPromise();
+  }
+  @NoAudit()
+  unseen(): void {}
+  toJSON(): string {
+    return "fax";
   }
   outer(): number {
     return this.send({ number: "1" });
@@ -126,10 +155,12 @@ describe("a wrapped handler", () => {
     const { handle } = Routes.prototype;
     assert.equal(handle.name, "handle");
     assert.equal(handle.length, 2);
+    assert.equal(Reflect.getMetadata("other", handle), "copied");
+    assert.throws(() => Reflect.construct(handle, []), TypeError);
     assert.equal((handle as unknown as Record<symbol, unknown>)[tag], "own property");
   });
 
-  it("is not made of a method on which a framework keeps its metadata", () => {
+  it("is not made of a method that Nest has made a route", () => {
     const { framework } = Routes.prototype;
     start();
     assert.equal(Routes.prototype.framework, framework);
@@ -142,6 +173,16 @@ describe("a wrapped handler", () => {
     assert.notEqual(Routes.prototype.handle, before.handle.value);
     stop();
     assert.deepEqual(Object.getOwnPropertyDescriptors(Routes.prototype), before);
+    start();
+    const late = Symbol("late");
+    Object.assign(Routes.prototype.handle, { [late]: "put on while audit ran" });
+    Reflect.defineMetadata("late", "kept", Routes.prototype.handle);
+    stop();
+    assert.equal(
+      (Routes.prototype.handle as unknown as Record<symbol, unknown>)[late],
+      "put on while audit ran",
+    );
+    assert.equal(Reflect.getMetadata("late", Routes.prototype.handle), "kept");
     start();
     const ours = Routes.prototype.handle;
     const theirs = function (this: unknown, ...args: [unknown]) {
@@ -230,6 +271,57 @@ describe("a method of an @ExternalService class without a client", () => {
     assert.equal(events.length, 4);
   });
 
+  it("keeps the identity of what is returned, and of the kind of the method", async () => {
+    const { constructor } = Object.getPrototypeOf(Fax.prototype.later) as { constructor: Function };
+    start();
+    const fax = new Fax();
+    assert.equal(fax.shared(), fax.kept);
+    assert.ok(fax.subclass() instanceof LazyPromise);
+    assert.equal(Fax.prototype.later.constructor, constructor);
+    const generator = fax.pages(1);
+    assert.equal(generator[Symbol.iterator](), generator);
+    assert.equal(Object.getPrototypeOf(generator), Fax.prototype.pages.prototype);
+    await fax.kept;
+    assert.deepEqual(
+      events.map(({ method, outcome }) => [method, outcome]),
+      [
+        ["subclass", "unknown"],
+        ["shared", "success"],
+      ],
+    );
+  });
+
+  it("leaves a rejection that nobody takes to end the process, as without us", () => {
+    // In a process of its own: the test runner takes such rejections itself.
+    const program = `
+      const { observeMethod } = require("#dist/capture/method");
+      const tools = { snapshot: (value) => value, newRecordId: () => "id" };
+      const around = observeMethod({ service: "s", className: "C", method: "m", values: true }, () => {}, tools);
+      around(async function m() { throw new Error("nobody takes it"); }, {}, []);`;
+    const { status, stderr } = spawnSync(process.execPath, ["-e", program], { encoding: "utf8" });
+    assert.equal(status, 1);
+    assert.match(stderr, /nobody takes it/);
+  });
+
+  it("is one call when a decorated subclass calls its parent's", () => {
+    @ExternalService("modem")
+    class Modem extends Fax {
+      override send(to: { number: string }): number {
+        return super.send(to);
+      }
+    }
+    start();
+    new Modem().send({ number: "1" });
+    assert.throws(() => new Modem().fail());
+    assert.deepEqual(
+      events.map(({ service, method }) => [service, method]),
+      [
+        ["modem", "send"],
+        ["modem", "fail"],
+      ],
+    );
+  });
+
   it("is the cause of what it calls", () => {
     start();
     runAs({ actor: { id: 1 } }, () => new Fax().outer());
@@ -245,6 +337,8 @@ describe("a method of an @ExternalService class without a client", () => {
     // oxlint-disable-next-line no-underscore-dangle -- the point of the test
     assert.equal(fax._hidden(), 1);
     assert.equal(fax.state, 0);
+    fax.unseen();
+    assert.equal(JSON.stringify({ fax }), '{"fax":"fax"}');
     assert.deepEqual(events, []);
   });
 

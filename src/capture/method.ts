@@ -6,11 +6,14 @@
  *
  * @module
  */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { types } from "node:util";
 import { currentContext, type AuditContext } from "../context/context.js";
 import { runAsCause } from "../context/run.js";
 import { fault } from "../health.js";
 import type { Emit } from "./capture.js";
 import type { MethodCallEvent } from "./event.js";
+import { isPlainPromise, watched } from "./settled.js";
 
 /** What is to be said of a call besides what is seen of it. */
 export interface MethodIdentity {
@@ -30,15 +33,27 @@ export interface MethodTools {
 
 type AnyFunction = (this: unknown, ...args: unknown[]) => unknown;
 
-/** Makes what stands round each call of one method. */
+/** The call that the running code is the inside of. */
+const running = new AsyncLocalStorage<{ readonly self: unknown; readonly method: string }>();
+
+/**
+ * Makes what stands round each call of one method.
+ *
+ * A call of the same method on the same object inside a call (`super.send()`, the wrapper of a decorated base class) is
+ * the same call, and is not told again.
+ */
 export function observeMethod(identity: MethodIdentity, emit: Emit, tools: MethodTools) {
   return (method: AnyFunction, self: unknown, args: unknown[]): unknown => {
     const outer = currentContext();
-    if (outer?.muted) return Reflect.apply(method, self, args);
+    const around = running.getStore();
+    const same = around !== undefined && around.self === self && around.method === identity.method;
+    if (outer?.muted || same) return Reflect.apply(method, self, args);
     const call = new ObservedCall(identity, emit, tools, outer, args);
-    return call.run(() => Reflect.apply(method, self, args));
+    return call.run(method, self, args);
   };
 }
+
+type Ending = "success" | "failure" | "unknown";
 
 class ObservedCall {
   readonly #identity: MethodIdentity;
@@ -65,62 +80,65 @@ class ObservedCall {
     this.#recordId = tools.newRecordId();
   }
 
-  run(call: () => unknown): unknown {
+  run(method: AnyFunction, self: unknown, args: unknown[]): unknown {
+    const frame = { self, method: this.#identity.method };
+    const inside = <T>(work: () => T): T => runAsCause(this.#recordId, () => running.run(frame, work));
     let result: unknown;
     try {
-      result = runAsCause(this.#recordId, call);
+      result = inside(() => Reflect.apply(method, self, args));
     } catch (error) {
       this.#end("failure", undefined, error);
       throw error;
     }
-    // Only a real promise is waited for: `then` of a lazy query builder would run the query.
-    if (result instanceof Promise) {
-      result.then(
-        (value) => this.#end("success", value, null),
-        (error) => this.#end("failure", undefined, error),
-      );
-      return result;
-    }
-    if (isGenerator(result)) return this.#followed(result);
-    this.#end("success", result, null);
+    if (types.isPromise(result)) return this.#awaited(result, types.isAsyncFunction(method));
+    if (types.isGeneratorFunction(method)) this.#follow(result as Steppable, inside);
+    else this.#end("success", result, null);
     return result;
   }
 
+  /** @param fresh - made by an async function for this call, so that nobody can know it by identity */
+  #awaited(promise: Promise<unknown>, fresh: boolean): Promise<unknown> {
+    const fulfilled = (value: unknown) => this.#end("success", value, null);
+    const rejected = (error: unknown) => this.#end("failure", undefined, error);
+    if (!isPlainPromise(promise)) {
+      this.#end("unknown", undefined, null);
+      return promise;
+    }
+    if (fresh) return watched(promise, fulfilled, rejected);
+    // It may be one that the class keeps: the very promise is handed on. What is given up is that a rejection which
+    // nobody takes is reported as unhandled.
+    promise.then(fulfilled, rejected);
+    return promise;
+  }
+
   /** A generator works while it is being read, so the call ends when the reading does. */
-  #followed(generator: Steppable): Steppable {
-    const inside = (step: () => unknown): unknown => {
-      try {
-        const result = runAsCause(this.#recordId, step);
-        if (!(result instanceof Promise)) return this.#stepped(result as IteratorResult<unknown>);
-        result.then(
-          (value) => this.#stepped(value as IteratorResult<unknown>),
-          (error) => this.#end("failure", undefined, error),
-        );
-        return result;
-      } catch (error) {
-        this.#end("failure", undefined, error);
-        throw error;
-      }
-    };
-    const followed: Steppable = new Proxy(generator, {
-      get: (target, key) => {
-        // A loop asks the generator for its iterator, which is itself.
-        if (key === Symbol.iterator || key === Symbol.asyncIterator) return () => followed;
-        const value: unknown = Reflect.get(target, key, target);
-        if (typeof value !== "function") return value;
-        if (key !== "next" && key !== "return" && key !== "throw") return value.bind(target) as unknown;
-        return (...args: unknown[]) => inside(() => Reflect.apply(value, target, args));
-      },
-    });
-    return followed;
+  #follow(generator: Steppable, inside: <T>(work: () => T) => T): void {
+    for (const name of ["next", "return", "throw"] as const) {
+      const step = generator[name] as AnyFunction;
+      const followed = (...args: unknown[]): unknown => {
+        try {
+          const result = inside(() => Reflect.apply(step, generator, args));
+          if (!isPlainPromise(result)) return this.#stepped(result as IteratorResult<unknown>);
+          return watched(
+            result as Promise<IteratorResult<unknown>>,
+            (value) => this.#stepped(value),
+            (error) => this.#end("failure", undefined, error),
+          );
+        } catch (error) {
+          this.#end("failure", undefined, error);
+          throw error;
+        }
+      };
+      Object.defineProperty(generator, name, { value: followed, configurable: true, writable: true });
+    }
   }
 
   #stepped(step: IteratorResult<unknown>): IteratorResult<unknown> {
-    if (step?.done) this.#end("success", step.value, null);
+    if (step.done) this.#end("success", step.value, null);
     return step;
   }
 
-  #end(outcome: "success" | "failure", result: unknown, error: unknown): void {
+  #end(outcome: Ending, result: unknown, error: unknown): void {
     if (this.#told) return;
     this.#told = true;
     try {
@@ -130,7 +148,7 @@ class ObservedCall {
     }
   }
 
-  #event(outcome: "success" | "failure", result: unknown, error: unknown): MethodCallEvent {
+  #event(outcome: Ending, result: unknown, error: unknown): MethodCallEvent {
     const { service, className, method, values } = this.#identity;
     return {
       kind: "call",
@@ -157,14 +175,3 @@ function described(value: unknown, { snapshot }: MethodTools): unknown {
 }
 
 type Steppable = Pick<Generator, "next" | "return" | "throw">;
-
-const GeneratorPrototypes = [
-  Object.getPrototypeOf(Object.getPrototypeOf((function* () {})())) as object,
-  Object.getPrototypeOf(Object.getPrototypeOf((async function* () {})())) as object,
-];
-
-function isGenerator(value: unknown): value is Steppable {
-  return (
-    typeof value === "object" && value !== null && GeneratorPrototypes.some((one) => one.isPrototypeOf(value))
-  );
-}

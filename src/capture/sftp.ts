@@ -17,6 +17,7 @@ import { guarded } from "../health.js";
 import { Call, type CallOptions } from "./call.js";
 import type { Emit, Undo } from "./capture.js";
 import type { SftpCallEvent } from "./event.js";
+import { isPlainPromise, watched } from "./settled.js";
 
 type AnyFunction = (this: unknown, ...args: any[]) => any;
 
@@ -125,13 +126,15 @@ class SftpCall {
       this.#end(undefined, error, true);
       throw error;
     }
-    if (result instanceof Promise) {
-      result.then(
-        (value) => this.#end(value, null, false),
-        (error) => this.#end(undefined, error, true),
-      );
-    } else this.#end(result, null, false);
-    return result;
+    if (!isPlainPromise(result)) {
+      this.#end(result, null, false);
+      return result;
+    }
+    return watched(
+      result,
+      (value) => this.#end(value, null, false),
+      (error) => this.#end(undefined, error, true),
+    );
   }
 
   /** A piece of a file on its way. */

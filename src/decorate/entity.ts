@@ -3,20 +3,24 @@
  *
  * @module
  */
+import { checked } from "../check.js";
 import { AuditError } from "../errors.js";
 import type { AuditEntityOptions } from "./metadata.js";
+import { entityOptionsSchema, frozen, united } from "./options.js";
 import { announce, marksAt } from "./store.js";
-import { readPlace } from "./syntax.js";
+import { misplaced, readPlace } from "./syntax.js";
 import type { EntityDecoration, FieldDecoration } from "./types.js";
 
 /**
  * Records every committed change of the rows of an entity: who, what, before and after.
  *
- * Stands on the class, beside TypeORM's `@Entity()`, in any order. A subclass inherits it, and may say it anew.
+ * Stands on the class, beside TypeORM's `@Entity()`, in any order. A subclass inherits it, and may
+ * say more: what either of the two excludes, masks or redacts stays so, and of the rest the subclass's word holds.
  * Fields named here must be the entity's; the compiler checks them when the entity is given as the type argument,
  * and `audit.attach(dataSource)` checks them against the columns.
  *
- * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`, `AUDIT_DECORATOR_OPTION`: `include` together with `exclude`
+ * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`, `AUDIT_OPTION_UNKNOWN`, `AUDIT_OPTION_INVALID`,
+ *   `AUDIT_DECORATOR_OPTION`: `include` together with `exclude`
  * @example
  * @Entity()
  * @AuditEntity<Patient>({ exclude: ["searchVector"], mask: ["phone"], label: (patient) => patient.name })
@@ -25,6 +29,7 @@ import type { EntityDecoration, FieldDecoration } from "./types.js";
 export function AuditEntity<Row extends object>(
   options: AuditEntityOptions<Row> = {},
 ): EntityDecoration<Row> {
+  checked("@AuditEntity", entityOptionsSchema, options);
   if (options.include && options.exclude) {
     throw new AuditError("AUDIT_DECORATOR_OPTION", [
       "@AuditEntity",
@@ -32,10 +37,10 @@ export function AuditEntity<Row extends object>(
       "one of them",
     ]);
   }
-  const frozen = Object.freeze({ ...options });
+  const said = frozen(options as AuditEntityOptions);
   return (...args: unknown[]) => {
     const marks = marksAt(readPlace("@AuditEntity", args, ["class"]));
-    marks.entity = frozen;
+    marks.entity = united(said, marks.entity);
     announce(marks);
   };
 }
@@ -45,8 +50,10 @@ const fieldPlaces = ["field", "accessor", "getter", "setter"] as const;
 function fieldDecorator(name: string, mark: "ignore" | "mask"): FieldDecoration {
   return (...args: unknown[]) => {
     const place = readPlace(name, args, fieldPlaces);
+    // A row has neither.
+    if (place.static || typeof place.name === "symbol") throw misplaced(name, place, fieldPlaces);
     const marks = marksAt(place);
-    marks.fields.set(String(place.name), mark);
+    marks.fields.set(place.name, mark);
     announce(marks);
   };
 }

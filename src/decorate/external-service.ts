@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { checked } from "../check.js";
 import { AuditError } from "../errors.js";
 import type { ExternalServiceOptions } from "./metadata.js";
+import { frozen, serviceOptionsSchema } from "./options.js";
 import { announce, marksAt, store } from "./store.js";
 import { readPlace } from "./syntax.js";
 import type { ClassDecoration } from "./types.js";
@@ -15,10 +17,11 @@ export function externalService(name: string, options: ExternalServiceOptions = 
     const found = name === "" ? "an empty name" : `a ${typeof name}`;
     throw new AuditError("AUDIT_DECORATOR_OPTION", ["@ExternalService", found, "the service's name"]);
   }
-  const frozen = Object.freeze({ name, options: Object.freeze({ ...options }) });
+  checked("@ExternalService", serviceOptionsSchema, options);
+  const said = Object.freeze({ name, options: frozen(options) });
   return (...args: unknown[]) => {
     const marks = marksAt(readPlace("@ExternalService", args, ["class"]));
-    marks.service = frozen;
+    marks.service = said;
     announce(marks);
   };
 }

@@ -28,7 +28,7 @@ export interface AuditEntityOptions<Row extends object = any> {
 
 /** The names of the fields of an entity: its properties that are not methods. */
 export type FieldOf<Row> = {
-  [Key in keyof Row & string]: Row[Key] extends (...args: never[]) => unknown ? never : Key;
+  [Key in keyof Row & string]-?: NonNullable<Row[Key]> extends (...args: never[]) => unknown ? never : Key;
 }[keyof Row & string];
 
 /** What `@AuditRoute(options)` says. */

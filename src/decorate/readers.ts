@@ -3,13 +3,16 @@
  *
  * @module
  */
-import type { EntityMetadata, RouteMetadata, ServiceMetadata } from "./metadata.js";
+import type { AuditEntityOptions, EntityMetadata, RouteMetadata, ServiceMetadata } from "./metadata.js";
+import { united } from "./options.js";
 import { knownClasses, lineage, ownMarks, store, type ClassMarks, type RouteMarks } from "./store.js";
 
 /** The entity that the class is decorated as, itself or through a class that it extends. */
 export function entityMetadata(target: Function): EntityMetadata | undefined {
   const marks = inherited(target);
-  const options = marks.find(({ entity }) => entity)?.entity;
+  const options = marks
+    .flatMap(({ entity }) => entity ?? [])
+    .reduceRight<AuditEntityOptions | undefined>((far, near) => united(near, far), undefined);
   if (!options) return undefined;
   // The nearest class that says something of a property is believed.
   const fields = new Map(marks.toReversed().flatMap((one) => [...one.fields]));

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { checked } from "../check.js";
 import type { AuditRouteOptions } from "./metadata.js";
+import { frozen, routeOptionsSchema } from "./options.js";
 import { announce, learnClass, lineage, marksAt, store, type ClassMarks, type RouteMarks } from "./store.js";
 import { readPlace, type Place } from "./syntax.js";
 import type { RouteDecoration } from "./types.js";
@@ -14,18 +16,16 @@ import type { RouteDecoration } from "./types.js";
  *
  * It attaches metadata only, so it can stand in any order with the decorators of a framework.
  *
- * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`
+ * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`, `AUDIT_OPTION_UNKNOWN`, `AUDIT_OPTION_INVALID`
  * @example
  * @AuditRoute({ action: "patient.admit", activity: "admitted patient {params.id}" })
  * async admit(request: Request, response: Response) { … }
  */
 export function AuditRoute(options: AuditRouteOptions = {}): RouteDecoration {
-  const frozen = Object.freeze({
-    ...options,
-    ...(options.extra && { extra: Object.freeze({ ...options.extra }) }),
-  });
+  checked("@AuditRoute", routeOptionsSchema, options);
+  const said = frozen(options);
   return routeDecorator("@AuditRoute", (marks) => {
-    marks.route = frozen;
+    marks.route = said;
   });
 }
 

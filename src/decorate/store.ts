@@ -73,6 +73,12 @@ export function marksAt(place: Place): ClassMarks {
     known ?? (place.metadata ? store.marks.get(place.metadata) : undefined) ?? emptyMarks(place.target);
   if (place.metadata) store.marks.set(place.metadata, marks);
   if (place.target) learnClass(marks, place.target);
+  // A standard class decorator above ours may replace the class; the initializer runs with the one that stays.
+  if (place.kind === "class") {
+    place.addInitializer?.(function (this: unknown) {
+      learnClass(marks, this as Function);
+    });
+  }
   return marks;
 }
 

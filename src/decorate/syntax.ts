@@ -56,12 +56,21 @@ interface StandardContext {
 export function readPlace(decorator: string, args: readonly unknown[], allowed: readonly PlaceKind[]): Place {
   const place = isStandardContext(args[1]) ? standardPlace(args[0], args[1]) : legacyPlace(args);
   if (!place || place.private || !allowed.includes(place.kind)) {
-    throw new AuditError("AUDIT_DECORATOR_MISPLACED", [decorator, found(place), allowed.join(", ")]);
+    throw misplaced(decorator, place, allowed);
   }
   if (!place.target && !place.metadata) {
     throw new AuditError("AUDIT_DECORATOR_METADATA", [decorator, found(place)]);
   }
   return place;
+}
+
+/** The error for a decorator that stands where it says nothing. */
+export function misplaced(
+  decorator: string,
+  place: Place | undefined,
+  allowed: readonly PlaceKind[],
+): AuditError {
+  return new AuditError("AUDIT_DECORATOR_MISPLACED", [decorator, found(place), allowed.join(", ")]);
 }
 
 function isStandardContext(value: unknown): value is StandardContext {

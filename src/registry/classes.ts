@@ -10,11 +10,12 @@ import {
   isClient,
   isRouteClass,
   onDecorated,
+  routeMetadata,
   serviceMetadata,
 } from "../decorate/readers.js";
 import { knownClasses, lineage } from "../decorate/store.js";
 import { guarded } from "../health.js";
-import { carriesMetadata, patchMethod, type Around } from "./patch.js";
+import { isNestRoute, patchMethod, type Around } from "./patch.js";
 
 /** What is to be done when a decorated method is called. */
 export interface ClassHooks {
@@ -57,10 +58,12 @@ function* wrapClass(target: Function, hooks: ClassHooks): Generator<Undo> {
   for (const { property, isStatic } of handlersOf(target)) {
     const holder: object = isStatic ? target : (target.prototype as object);
     const method: unknown = Object.getOwnPropertyDescriptor(holder, property)?.value;
-    // Nest keeps a route's metadata on the function itself, and its adapter knows class and method: left alone.
-    if (typeof method !== "function" || carriesMetadata(method)) continue;
+    // Nest's adapter knows class and method by itself.
+    if (typeof method !== "function" || isNestRoute(method)) continue;
     const undo = patchMethod(holder, property, (original, self, args) => {
-      hooks.handlerEntered(classOf(self, target, isStatic), property, isStatic);
+      guarded("registry.handler", () =>
+        hooks.handlerEntered(classOf(self, target, isStatic), property, isStatic),
+      );
       return Reflect.apply(original, self, args);
     });
     if (undo) yield undo;
@@ -86,14 +89,35 @@ function classOf(self: unknown, target: Function, isStatic: boolean): Function {
   return typeof known === "function" && self instanceof target ? known : target;
 }
 
-/** A method that begins with an underscore is taken for private; what TypeScript calls private looks like any other. */
+/** What the language calls by itself is no call of the service. */
+const implicit = new Set<PropertyKey>([
+  "toJSON",
+  "toString",
+  "toLocaleString",
+  "valueOf",
+  "then",
+  ...Object.values(Object.getOwnPropertyDescriptors(Symbol)).flatMap(({ value }) =>
+    typeof value === "symbol" ? value : [],
+  ),
+  Symbol.for("nodejs.util.inspect.custom"),
+]);
+
+/**
+ * A method whose name begins with an underscore is taken for private; what TypeScript calls private looks like any
+ * other. `@NoAudit` leaves out a method here too.
+ */
 function publicMethods(target: Function): PropertyKey[] {
   const found = new Set<PropertyKey>();
   for (const one of lineage(target)) {
     if (one.prototype === Object.prototype) break;
     for (const property of ownMethods(one.prototype as object)) found.add(property);
   }
-  return [...found].filter((property) => !String(property).startsWith("_"));
+  return [...found].filter(
+    (property) =>
+      !implicit.has(property) &&
+      !String(property).startsWith("_") &&
+      routeMetadata(target, property)?.skipped !== true,
+  );
 }
 
 function ownMethods(prototype: object): PropertyKey[] {

@@ -22,9 +22,13 @@ export function patchMethod(holder: object, property: PropertyKey, around: Aroun
   const method: unknown = own ? own.value : Reflect.get(holder, property);
   if (typeof method !== "function" || (own && !own.configurable)) return undefined;
   let active = true;
-  const wrapper = dressedAs(method as AnyFunction, function (this: unknown, ...args: unknown[]) {
-    return active ? around(method as AnyFunction, this, args) : Reflect.apply(method, this, args);
-  });
+  // A method of an object literal cannot be called with `new`, as no method can.
+  const { wrapper } = {
+    wrapper(this: unknown, ...args: unknown[]): unknown {
+      return active ? around(method as AnyFunction, this, args) : Reflect.apply(method, this, args);
+    },
+  };
+  dress(wrapper, method as AnyFunction);
   Object.defineProperty(holder, property, {
     ...(own ?? { writable: true, enumerable: false, configurable: true }),
     value: wrapper,
@@ -32,28 +36,36 @@ export function patchMethod(holder: object, property: PropertyKey, around: Aroun
   return () => {
     active = false;
     if (Object.getOwnPropertyDescriptor(holder, property)?.value !== wrapper) return;
+    // What others have put on the method while it was ours is the method's.
+    copyProperties(wrapper, method);
+    copyMetadata(wrapper, method);
     if (own) Object.defineProperty(holder, property, own);
     else Reflect.deleteProperty(holder, property);
   };
 }
 
 /**
- * Gives a wrapper the name, the length, the own properties and the reflect-metadata of the original: frameworks
- * keep routes and guards on the function object, and a bare new function would lose them.
+ * Gives a wrapper the kind, the name, the length, the own properties and the reflect-metadata of the original:
+ * frameworks keep routes and guards on the function object, libraries tell async functions by their prototype.
  */
-function dressedAs(original: AnyFunction, wrapper: AnyFunction): AnyFunction {
-  for (const key of Reflect.ownKeys(original)) {
-    const descriptor = Object.getOwnPropertyDescriptor(original, key)!;
-    const present = Object.getOwnPropertyDescriptor(wrapper, key);
-    if (!present || present.configurable) Object.defineProperty(wrapper, key, descriptor);
-  }
+function dress(wrapper: AnyFunction, original: AnyFunction): void {
+  Object.setPrototypeOf(wrapper, Object.getPrototypeOf(original) as object);
+  copyProperties(original, wrapper);
   copyMetadata(original, wrapper);
   rememberOriginal(wrapper, original);
-  return wrapper;
+}
+
+function copyProperties(from: object, to: object): void {
+  for (const key of Reflect.ownKeys(from)) {
+    const present = Object.getOwnPropertyDescriptor(to, key);
+    if (present && !present.configurable) continue;
+    Object.defineProperty(to, key, Object.getOwnPropertyDescriptor(from, key)!);
+  }
 }
 
 /** reflect-metadata adds these to the global `Reflect`; the application may not have loaded it. */
 interface MetadataReflect {
+  hasOwnMetadata?(key: unknown, target: object): boolean;
   getOwnMetadataKeys?(target: object): unknown[];
   getOwnMetadata?(key: unknown, target: object): unknown;
   defineMetadata?(key: unknown, value: unknown, target: object): void;
@@ -66,7 +78,8 @@ function copyMetadata(from: object, to: object): void {
   }
 }
 
-/** Whether another library has put reflect-metadata on the function. */
-export function carriesMetadata(method: object): boolean {
-  return ((Reflect as MetadataReflect).getOwnMetadataKeys?.(method).length ?? 0) > 0;
+/** Whether Nest has made the method a route: it keeps that on the function itself. */
+export function isNestRoute(method: object): boolean {
+  const { hasOwnMetadata } = Reflect as MetadataReflect;
+  return hasOwnMetadata?.("path", method) === true && hasOwnMetadata("method", method);
 }
