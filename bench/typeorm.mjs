@@ -111,10 +111,17 @@ function middle(values) {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
+function of(figures, name, field) {
+  return middle(figures.map((figure) => figure[name][field]));
+}
+
+function total(figures, field) {
+  return middle(
+    figures.map((figure) => Object.keys(works).reduce((sum, name) => sum + figure[name][field], 0)),
+  );
+}
+
 function tell(report, { plain, audited }) {
-  const of = (figures, name, field) => middle(figures.map((figure) => figure[name][field]));
-  const total = (figures, field) =>
-    middle(figures.map((f) => Object.keys(works).reduce((sum, name) => sum + f[name][field], 0)));
   for (const name of Object.keys(works)) {
     const added = of(audited, name, "trips") - of(plain, name, "trips");
     report({ metric: `${name}_added_round_trips`, against: "without_us", value: added, target: 0 });
