@@ -98,6 +98,9 @@ describe("a process that is killed", () => {
       });
       await once(child, "close");
       const told = Number(output.trimEnd().split("\n").at(-1));
-      assert.deepEqual(faultsOf(linesOf(folder, "api"), new Map([[child.pid!, told]])), WHOLE);
+      const { missing, ...others } = faultsOf(linesOf(folder, "api"), new Map([[child.pid!, told]]));
+      // The kill may fall between a write and the word that it is written: one line more than was told of.
+      assert.ok(missing === 0 || missing === -1, `${missing} are missing`);
+      assert.deepEqual({ missing: 0, ...others }, WHOLE);
     }));
 });

@@ -77,27 +77,39 @@ const sqlite: Omit<Database, "name" | "unavailable" | "options"> = {
   },
 };
 
-export const sqljs: Database = {
+/** SQLite is in the process: whether it is there is known at once. */
+export interface SqliteDatabase extends Database {
+  readonly reason: string | null;
+}
+
+export const sqljs: SqliteDatabase = {
   ...sqlite,
   name: "sqljs",
+  reason: null,
   unavailable: async () => null,
   options: async () => ({ type: "sqljs" }),
 };
 
 /** Compiles for two minutes, so it is tested where it can be loaded; `BETTER_SQLITE3` may name its folder. */
 const better = process.env["BETTER_SQLITE3"] ?? "better-sqlite3";
+const reason = loadable(better) ? null : "better-sqlite3 is not installed for this Node";
 
-export const betterSqlite3: Database = {
+export const betterSqlite3: SqliteDatabase = {
   ...sqlite,
   name: "better-sqlite3",
   sql: { many: null, writingCte: null },
-  unavailable: async () => {
-    try {
-      require.resolve(better);
-      return null;
-    } catch {
-      return "better-sqlite3 is not installed";
-    }
-  },
+  reason,
+  unavailable: async () => reason,
   options: async () => ({ type: "better-sqlite3", database: ":memory:", driver: require(better) as unknown }),
 };
+
+/** Its binary is for one version of Node, and is loaded with the first database. */
+function loadable(name: string): boolean {
+  try {
+    const Library = require(name) as new (path: string) => { close(): void };
+    new Library(":memory:").close();
+    return true;
+  } catch {
+    return false;
+  }
+}
