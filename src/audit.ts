@@ -31,8 +31,8 @@ export interface AuditHealth {
 }
 
 /**
- * The audit of this process. There is one, `audit`; every call may be made at any time, and none of them but
- * `start` and `attach` ever throws.
+ * The audit of this process. There is one, `audit`; every call may be made at any time. Only `start` and `attach` throw,
+ * and `flush` when it is not done in time.
  */
 class Audit {
   #session: Session | undefined;
@@ -57,13 +57,14 @@ class Audit {
 
   /**
    * Stops recording, gives every wrapped method and every attached target its original back, and waits until
-   * what was recorded is on file. Does nothing when audit is not running.
+   * what was recorded is on file, 5 seconds at most. Does nothing when audit is not running. What is not on file by
+   * then stays queued, and is counted in `health()`.
    */
   async stop(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
     session?.end();
-    await flush();
+    await flush().catch((error: unknown) => fault("audit.stop", error));
   }
 
   /**
@@ -147,6 +148,9 @@ class Audit {
    *
    * @param options - `timeoutMs`: the longest wait, in milliseconds, default 5000; `fsync`: wait for the disk too
    * @returns how many records were written in the meantime
+   * @throws {AuditError} `AUDIT_FLUSH_TIMEOUT`: the records stay queued
+   * @example
+   * await audit.flush({ timeoutMs: 2000, fsync: true });
    */
   flush(options?: FlushOptions): ReturnType<typeof flush> {
     return flush(options);

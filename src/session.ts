@@ -73,10 +73,10 @@ export class Session {
 
   /** Gives everything back. */
   end(): void {
-    if (!this.running) return;
-    this.recording.trail({ eventType: "AUDIT_STOPPED", details: { pid: process.pid } });
     this.#targets.releaseAll();
     for (const undo of this.#undos.splice(0).toReversed()) undo();
+    // Last: requests under way are told as they are given up.
+    if (this.running) this.recording.trail({ eventType: "AUDIT_STOPPED", details: { pid: process.pid } });
     resetLogRuntime();
   }
 
@@ -156,7 +156,7 @@ export class Session {
 }
 
 function nameOf(target: unknown): string {
-  if (typeof target !== "object" || target === null)
-    return `${target === null ? "null" : `a ${typeof target}`}`;
-  return `an object of class ${(target as object).constructor?.name ?? "(none)"}`;
+  if (target === null) return "null";
+  if (typeof target !== "object") return `a ${typeof target}`;
+  return `an object of class ${target.constructor?.name ?? "(none)"}`;
 }
