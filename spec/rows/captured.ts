@@ -4,11 +4,11 @@
 import { DataSource } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
 import { captureDataSource, type RowCapture } from "#dist/capture/typeorm/typeorm";
-import { entities } from "./operations/entities.js";
+import { entities as all } from "./operations/entities.js";
 import type { Database } from "./operations/operation.js";
 
 /** The database without us. */
-export async function prepared(database: Database): Promise<DataSource> {
+export async function prepared(database: Database, entities: readonly Function[] = all): Promise<DataSource> {
   const dataSource = new DataSource({ ...(await database.options()), entities } as never);
   await dataSource.initialize();
   await dataSource.synchronize();

@@ -1,188 +1,125 @@
 /**
  * Transactions in all the ways in which they begin and end, with the database's row triggers as truth.
+ *
+ * Each scenario runs without us and with us, on tables that are the same. What the application sees of each
+ * step and what is committed in the end must be equal; what was recorded must be what was committed.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { DataSource, EntityManager } from "typeorm";
+import { DataSource } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
-import type { RowCapture } from "#dist/capture/typeorm/typeorm";
 import { captureAll, prepared } from "./captured.js";
-import { Plain } from "./operations/entities.js";
+import { Plain, Up } from "./operations/entities.js";
 import type { Database } from "./operations/operation.js";
 import { isApplications, keyed, recordedRows, trueRows } from "./operations/truth.js";
+import { raw } from "./scenarios/raw.js";
+import type { Scenario } from "./scenarios/scenario.js";
+import { subscribers } from "./scenarios/subscribers.js";
+import { transactions } from "./scenarios/transactions.js";
 
-type Scenario = readonly [name: string, run: (dataSource: DataSource) => Promise<unknown>];
+const entities = [Plain, Up];
 
-const add = (manager: EntityManager, name: string): Promise<unknown> => manager.insert(Plain, { name });
-const failing = async (work: Promise<unknown>): Promise<void> => {
-  await work.catch(() => {});
-};
-const stop = new Error("rolled back on purpose");
-
-const scenarios: readonly Scenario[] = [
-  ["a committed transaction", (ds) => ds.transaction((m) => add(m, "a"))],
-  [
-    "a rolled back transaction",
-    (ds) =>
-      failing(
-        ds.transaction(async (m) => {
-          await add(m, "a");
-          throw stop;
-        }),
-      ),
-  ],
-  [
-    "a nested transaction that rolls back while the outer commits",
-    (ds) =>
-      ds.transaction(async (m) => {
-        await add(m, "a");
-        await failing(
-          m.transaction(async (inner) => {
-            await add(inner, "b");
-            await inner.transaction((innermost) => add(innermost, "c"));
-            throw stop;
-          }),
-        );
-        await add(m, "d");
-      }),
-  ],
-  [
-    "a nested transaction that commits while the outer rolls back",
-    (ds) =>
-      failing(
-        ds.transaction(async (m) => {
-          await m.transaction((inner) => add(inner, "a"));
-          throw stop;
-        }),
-      ),
-  ],
-  [
-    "the same savepoint name again and again",
-    (ds) =>
-      ds.transaction(async (m) => {
-        for (const fails of [true, false, true]) {
-          await failing(
-            m.transaction(async (inner) => {
-              await add(inner, String(fails));
-              if (fails) throw stop;
-            }),
-          );
-        }
-      }),
-  ],
-  [
-    "raw BEGIN and COMMIT",
-    async (ds) => {
-      await withRunner(ds, async (query, manager) => {
-        await query("BEGIN");
-        await add(manager, "a");
-        await query("COMMIT");
-      });
-    },
-  ],
-  [
-    "raw BEGIN and ROLLBACK",
-    async (ds) => {
-      await withRunner(ds, async (query, manager) => {
-        await query("BEGIN");
-        await add(manager, "a");
-        await query("ROLLBACK");
-        await add(manager, "b");
-      });
-    },
-  ],
-  [
-    "raw savepoints in a transaction of TypeORM's",
-    (ds) =>
-      ds.transaction(async (m) => {
-        await add(m, "a");
-        await m.query("SAVEPOINT mine");
-        await add(m, "b");
-        await m.query("SAVEPOINT mine");
-        await add(m, "c");
-        await m.query("ROLLBACK TO SAVEPOINT mine");
-        await m.query("RELEASE SAVEPOINT mine");
-        await add(m, "d");
-      }),
-  ],
-  [
-    "save() inside of a raw BEGIN",
-    async (ds) => {
-      await withRunner(ds, async (query, manager) => {
-        await query("BEGIN");
-        await add(manager, "a");
-        await query("SAVEPOINT s");
-        await manager.save(Plain, { name: "b" }, { transaction: false });
-        await query("ROLLBACK TO SAVEPOINT s");
-        await query("COMMIT");
-      });
-    },
-  ],
-  [
-    "a statement that fails and is swallowed, then COMMIT",
-    (ds) =>
-      failing(
-        ds.transaction(async (m) => {
-          await add(m, "a");
-          await failing(m.query("INSERT INTO plain (no_such_column) VALUES (1)"));
-          await failing(add(m, "b"));
-        }),
-      ),
-  ],
-  ["an update in autocommit", (ds) => ds.getRepository(Plain).update({ name: "kept" }, { n: 2 })],
-  [
-    "a statement that fails in autocommit",
-    (ds) => failing(ds.query("INSERT INTO plain (name) VALUES (NULL)")),
-  ],
-];
-
-async function withRunner(
-  dataSource: DataSource,
-  work: (query: (sql: string) => Promise<unknown>, manager: EntityManager) => Promise<void>,
-): Promise<void> {
-  const runner = dataSource.createQueryRunner();
-  try {
-    await work((sql) => runner.query(sql), runner.manager);
-  } finally {
-    await runner.release();
-  }
+/** What one run came to. */
+interface Outcome {
+  readonly seen: readonly string[];
+  readonly left: readonly string[];
+  readonly truth: readonly string[];
+  readonly events: readonly RowEvent[];
+  readonly recorded: readonly string[];
 }
 
 /** Declares a spec for each scenario: the recorded rows are the committed ones, and no other, in order. */
 export function describeScenarios(database: Database, own: readonly Scenario[] = []): void {
   describe(`transactions on ${database.name}`, () => {
-    const events: RowEvent[] = [];
     let unavailable: string | null = null;
-    let dataSource: DataSource;
-    let capture: RowCapture;
+    let witness: DataSource | undefined;
 
     before(async () => {
       unavailable = await database.unavailable();
-      if (unavailable !== null) return;
-      dataSource = await prepared(database);
-      capture = captureAll(dataSource, events);
-      await dataSource.getRepository(Plain).insert({ name: "kept", n: 1 });
+      if (unavailable === null && database.empty) witness = await prepared(database, entities);
     });
 
     after(async () => {
-      if (!capture) return;
-      capture.undo();
-      await database.drop(dataSource);
-      await dataSource.destroy();
+      if (!witness) return;
+      await database.drop(witness);
+      await witness.destroy();
     });
 
-    for (const [name, run] of [...scenarios, ...own]) {
-      it(name, async (context) => {
+    for (const scenario of [...transactions, ...raw, ...subscribers, ...own]) {
+      it(scenario.name, async (context) => {
         if (unavailable !== null) return context.skip(unavailable);
-        await database.truth(dataSource);
-        events.length = 0;
-        await run(dataSource);
-        const truth = trueRows(await database.truth(dataSource), dataSource);
-        assert.deepEqual(
-          recordedRows(events, dataSource).filter(isApplications).map(keyed),
-          truth.filter(isApplications).map(keyed),
-        );
+        const alone = await play(scenario, database, witness, false);
+        if (scenario.leaves) assert.deepEqual(alone.left, ["kept", ...scenario.leaves], "TypeORM by itself");
+        const audited = await play(scenario, database, witness, true);
+        assert.deepEqual(audited.seen, alone.seen);
+        assert.deepEqual(audited.left, alone.left);
+        assert.deepEqual(audited.truth, alone.truth);
+        const told = scenario.doubt === "statement" ? withoutImages : (rows: readonly string[]) => rows;
+        assert.deepEqual(told(audited.recorded), told(audited.truth));
+        const outcome = scenario.doubt ? "unknown" : "success";
+        assert.ok(audited.events.every((event) => event.outcome === outcome));
       });
     }
   });
+}
+
+const withoutImages = (rows: readonly string[]): unknown[] =>
+  rows.map((row) => (JSON.parse(row) as unknown[]).slice(0, 2));
+
+async function play(
+  scenario: Scenario,
+  database: Database,
+  witness: DataSource | undefined,
+  audited: boolean,
+): Promise<Outcome> {
+  const events: RowEvent[] = [];
+  const opened: DataSource[] = [];
+  const open = async (options: object): Promise<DataSource> => {
+    const one = new DataSource({ ...witness!.options, entities, ...options } as never);
+    await one.initialize();
+    opened.push(one);
+    return one;
+  };
+  if (witness) await database.empty!(witness);
+  const dataSource = witness ? await open({}) : await prepared(database, entities);
+  const looking = witness ?? dataSource;
+  const captures: (() => void)[] = [];
+  const capture = (one: DataSource): DataSource => {
+    if (audited) captures.push(captureAll(one, events).undo);
+    return one;
+  };
+  await looking.getRepository(Plain).insert({ name: "kept", n: 1 });
+  await database.truth(looking);
+  const seen: string[] = [];
+  await scenario.run({
+    dataSource: capture(dataSource),
+    witness: looking,
+    see: (what, work) => see(seen, what, work),
+    open: async (options) => capture(await open(options)),
+  });
+  dataSource.subscribers.splice(0);
+  // What is open still belongs to nobody: a server ends it with its connections, SQLite must be told.
+  if (witness) for (const one of opened) await one.destroy();
+  else await dataSource.query("ROLLBACK").catch(() => {});
+  for (const undo of captures) undo();
+  const truth = trueRows(await database.truth(looking), looking)
+    .filter(isApplications)
+    .map(keyed);
+  const recorded = recordedRows(events, looking).filter(isApplications).map(keyed);
+  const rows = await looking.getRepository(Plain).find({ order: { id: "ASC" } });
+  if (!witness) {
+    await database.drop(dataSource);
+    await dataSource.destroy();
+  }
+  return { seen, left: rows.map(({ name }) => name), truth, events, recorded };
+}
+
+async function see(seen: string[], what: string, work: Promise<unknown>): Promise<boolean> {
+  try {
+    seen.push(`${what}: ${JSON.stringify(await work)}`);
+    return true;
+  } catch (error) {
+    seen.push(`${what}: ${String(error)}`);
+    return false;
+  }
 }

@@ -4,6 +4,7 @@ import { betterSqlite3, sqljs } from "./databases/sqlite.js";
 import { describeOperations } from "./operations/matrix.js";
 import { describeRandomWork } from "./random.js";
 import { describeScenarios } from "./scenarios.js";
+import { deferred } from "./scenarios/transactions.js";
 
 for (const database of [sqljs, betterSqlite3]) {
   const { reason } = database;
@@ -12,6 +13,6 @@ for (const database of [sqljs, betterSqlite3]) {
     continue;
   }
   describeOperations(database);
-  describeScenarios(database);
+  describeScenarios(database, deferred);
   describeRandomWork(database);
 }

@@ -24,6 +24,13 @@ export interface Database {
   prepare(dataSource: DataSource): Promise<void>;
   /** The changes that were committed since the last call, in order. */
   truth(dataSource: DataSource): Promise<TrueRow[]>;
+  /** The same, one list a transaction, where the database can tell. */
+  transactions?(dataSource: DataSource): Promise<TrueRow[][]>;
+  /**
+   * Empties all tables, ids from 1 again: where several DataSources may share the database. Without it each
+   * DataSource has a database of its own.
+   */
+  empty?(dataSource: DataSource): Promise<void>;
   /** Removes what `options` made. */
   drop(dataSource: DataSource): Promise<void>;
   /** Statements in the database's own words. */

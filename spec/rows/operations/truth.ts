@@ -24,7 +24,10 @@ const ops: Record<string, string> = {
   TRUNCATE: "truncate",
 };
 
-/** The recorded rows, back in the columns of the database. LINK and UNLINK repeat a row, and are left out. */
+/**
+ * The recorded rows, back in the columns of the database. LINK and UNLINK repeat a row, and are left out; so are
+ * updates that changed nothing, of which not every family keeps silent, and of which no record is made.
+ */
 export function recordedRows(events: readonly RowEvent[], dataSource: DataSource): ComparedRow[] {
   return events
     .filter(({ type }) => type in ops)
@@ -36,8 +39,12 @@ export function recordedRows(events: readonly RowEvent[], dataSource: DataSource
         before: before && fromImage(before, columns),
         after: after && fromImage(after, columns),
       };
-    });
+    })
+    .filter(hasChanged);
 }
+
+const hasChanged = ({ op, before, after }: ComparedRow): boolean =>
+  op !== "update" || JSON.stringify(before) !== JSON.stringify(after);
 
 /** The true rows, without updates that changed nothing, for which there is no record. */
 export function trueRows(rows: readonly TrueRow[], dataSource: DataSource): ComparedRow[] {
@@ -53,7 +60,7 @@ export function trueRows(rows: readonly TrueRow[], dataSource: DataSource): Comp
         );
       return { op, table, before: image(before), after: image(after) };
     })
-    .filter(({ op, before, after }) => op !== "update" || JSON.stringify(before) !== JSON.stringify(after));
+    .filter(hasChanged);
 }
 
 /** A column of another class of the same inheritance, which is NULL in this row and stands in no record. */
