@@ -10,10 +10,10 @@ import { Plain, Up } from "./operations/entities.js";
 import type { Database } from "./operations/operation.js";
 import { isApplications, keyed, recordedRows, trueRows } from "./operations/truth.js";
 
-type Random = (below: number) => number;
+export type Random = (below: number) => number;
 
 /** mulberry32: small, and good enough to choose what to do next. */
-function randomOf(seed: number): Random {
+export function randomOf(seed: number): Random {
   let state = seed;
   return (below) => {
     state = (state + 0x6d2b79f5) | 0;
@@ -24,7 +24,7 @@ function randomOf(seed: number): Random {
 }
 
 /** One statement; gives what the application sees of it, be it an error. */
-async function act(manager: DataSource["manager"], random: Random): Promise<unknown> {
+export async function act(manager: DataSource["manager"], random: Random): Promise<unknown> {
   const name = `n${random(6)}`;
   const n = random(5);
   const acts: (() => Promise<unknown>)[] = [
