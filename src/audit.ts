@@ -4,7 +4,9 @@
  * @module
  */
 import type { RequestHandler } from "express";
+import type { Middleware as KoaMiddleware } from "koa";
 import { expressAdapter } from "./adapters/express.js";
+import { koaAdapter } from "./adapters/koa.js";
 import { runningRequests } from "./capture/http/running.js";
 import type { Undo } from "./capture/capture.js";
 import { currentContext, type AuditContext } from "./context/context.js";
@@ -13,6 +15,8 @@ import { coverageOf, type AuditCoverage } from "./coverage.js";
 import { AuditError } from "./errors.js";
 import { fault, faultSummaries, type FaultSummary } from "./health.js";
 import { checkOptions, type AuditOptions } from "./options.js";
+import { explain, type Explained } from "./record/explain.js";
+import type { RedactionPolicy } from "./record/redactor.js";
 import type { CustomInput, LoginInput } from "./record/stated.js";
 import { Session } from "./session.js";
 import type { AttachOptions } from "./targets.js";
@@ -37,6 +41,7 @@ export interface AuditHealth {
 class Audit {
   #session: Session | undefined;
   readonly #express = expressAdapter(runningRequests);
+  readonly #koa = koaAdapter(runningRequests);
 
   /**
    * Starts the audit: from now on decorated classes, attached targets and the frameworks' requests are recorded.
@@ -92,6 +97,29 @@ class Audit {
    */
   express(): RequestHandler {
     return this.#express;
+  }
+
+  /**
+   * The middleware for Koa 3 and 2; the same as `auditKoa()` of `activity-audit/koa`. Use it first.
+   *
+   * @example
+   * app.use(audit.koa());
+   */
+  koa(): KoaMiddleware {
+    return this.#koa;
+  }
+
+  /**
+   * Shows what the redaction policy makes of a sample, before going live: the line as it would be written, and what is
+   * hidden in it and why.
+   *
+   * @param sample - a record, or anything that stands in the `extra` of one
+   * @param policy - default: that of `audit.start`, or the default list before it
+   * @example
+   * audit.explain({ password: "x", author: "y" }).redacted; // [{ path: "/extra/password", … }]
+   */
+  explain(sample: object, policy?: RedactionPolicy): Explained {
+    return explain(sample, policy ?? this.#session?.redaction ?? {});
   }
 
   /**

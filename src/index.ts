@@ -15,6 +15,7 @@ export type { AttachClientOptions, AttachDataSourceOptions } from "./targets.js"
 export { bindEmitterToContext, bindToContext, type RunOptions } from "./context/run.js";
 export type { Actor, AuditContext } from "./context/context.js";
 export type { RequestOptions, RouteRule } from "./capture/http/options.js";
+export type { Explained, Explanation } from "./record/explain.js";
 export type { RedactionPolicy } from "./record/redactor.js";
 export type { CustomInput, LoginInput } from "./record/stated.js";
 export { AuditEntity, AuditIgnore, AuditMask } from "./decorate/entity.js";

@@ -27,7 +27,7 @@ import { reportFault } from "./log/fault.js";
 import { resetLogRuntime, setLogRuntime } from "./log/runtime.js";
 import { createSink } from "./log/sink.js";
 import type { CheckedOptions } from "./options.js";
-import { createRedactor } from "./record/redactor.js";
+import { createRedactor, type RedactionPolicy } from "./record/redactor.js";
 import { snapshot } from "./record/snapshot.js";
 import { Recording } from "./recording.js";
 import { wrapClasses, type ClassHooks } from "./registry/classes.js";
@@ -56,6 +56,10 @@ export class Session {
   /** False when `enabled: false` was said: everything may be called, and nothing is recorded. */
   get running(): boolean {
     return this.#options.enabled;
+  }
+
+  get redaction(): RedactionPolicy {
+    return this.#options.redact;
   }
 
   get rows(): readonly RowCapture[] {

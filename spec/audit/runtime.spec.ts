@@ -213,6 +213,28 @@ describe("records that the application makes", () => {
   });
 });
 
+describe("audit.explain", () => {
+  it("shows what the policy in force would write, and why", () => {
+    const sample = { password: "x", author: "y", phone: "+1 202 555 0143" };
+    const before = audit.explain(sample);
+    assert.deepEqual(
+      before.redacted.map(({ path, action }) => [path, action]),
+      [["/extra/password", "redact"]],
+    );
+    assert.deepEqual(before.record["extra"], { ...sample, password: "[REDACTED]" });
+    assertRecord(before.line);
+    configure();
+    audit.start({ serviceName: "spec", redact: { mask: ["phone"] } });
+    assert.deepEqual(
+      audit.explain(sample).redacted.map(({ path, action }) => [path, action]),
+      [
+        ["/extra/password", "redact"],
+        ["/extra/phone", "mask"],
+      ],
+    );
+  });
+});
+
 describe("enabled: false", () => {
   it("takes every call and records nothing", async () => {
     configure();
