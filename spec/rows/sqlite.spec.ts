@@ -1,6 +1,8 @@
 import "reflect-metadata";
 import { it } from "node:test";
+import { describeContexts } from "./contexts.js";
 import { betterSqlite3, sqljs } from "./databases/sqlite.js";
+import { describeDecorated } from "./decorated.js";
 import { describeOperations } from "./operations/matrix.js";
 import { describeRandomWork } from "./random.js";
 import { describeScenarios } from "./scenarios.js";
@@ -14,5 +16,7 @@ for (const database of [sqljs, betterSqlite3]) {
   }
   describeOperations(database);
   describeScenarios(database, deferred);
+  describeContexts(database);
+  describeDecorated(database);
   describeRandomWork(database);
 }
