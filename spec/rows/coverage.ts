@@ -1,7 +1,7 @@
 /**
  * Writes `docs/row-coverage.json`: one object a database and TypeORM version.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const file = join("docs", "row-coverage.json");
@@ -45,7 +45,10 @@ export function writeCoverage(run: {
   const all = [...others, entry].toSorted((a, b) =>
     `${a.database} ${a.typeorm}` < `${b.database} ${b.typeorm}` ? -1 : 1,
   );
-  writeFileSync(file, `${JSON.stringify(all, null, 2)}\n`);
+  // Specs of other databases, in processes of their own, may read it at this moment.
+  const fresh = `${file}.${process.pid}`;
+  writeFileSync(fresh, `${JSON.stringify(all, null, 2)}\n`);
+  renameSync(fresh, file);
 }
 
 function known(): Coverage[] {

@@ -84,18 +84,18 @@ function difference(some: readonly string[], others: readonly string[]): string[
   });
 }
 
-/** `ROWS_SEED` gives the same transactions again; `ROWS_TRANSACTIONS` sets how many, default 2000. */
-export function describeInterleavedWork(database: Database): void {
+/** `ROWS_SEED` gives the same transactions again; `ROWS_TRANSACTIONS` sets how many, in place of `transactions`. */
+export function describeInterleavedWork(database: Database, transactions = 2000): void {
   describe(`random transactions on ${CONNECTIONS} connections of ${database.name}`, () => {
     const seed = Number(process.env["ROWS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-    const count = Number(process.env["ROWS_TRANSACTIONS"] ?? 2000);
+    const count = Number(process.env["ROWS_TRANSACTIONS"] ?? transactions);
 
     it(`are recorded one by one, as they were committed (seed ${seed})`, async (context) => {
       const unavailable = await database.unavailable();
       if (unavailable !== null) return context.skip(unavailable);
       const dataSource = await prepared(database, [Plain, Up]);
       const events: RowEvent[] = [];
-      const capture = captureAll(dataSource, events);
+      const capture = captureAll(dataSource, events, database.family);
       await Promise.all(
         Array.from({ length: CONNECTIONS }, (_, index) =>
           worker(dataSource, randomOf(seed + index), Math.ceil(count / CONNECTIONS)),

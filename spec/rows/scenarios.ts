@@ -47,7 +47,8 @@ export function describeScenarios(database: Database, own: readonly Scenario[] =
 
     for (const scenario of [...transactions, ...raw, ...subscribers, ...own]) {
       it(scenario.name, async (context) => {
-        if (unavailable !== null) return context.skip(unavailable);
+        const reason = unavailable ?? database.lacks?.[scenario.name];
+        if (reason !== undefined) return context.skip(reason);
         const alone = await play(scenario, database, witness, false);
         if (scenario.leaves) assert.deepEqual(alone.left, ["kept", ...scenario.leaves], "TypeORM by itself");
         const audited = await play(scenario, database, witness, true);
@@ -85,7 +86,7 @@ async function play(
   const looking = witness ?? dataSource;
   const captures: (() => void)[] = [];
   const capture = (one: DataSource): DataSource => {
-    if (audited) captures.push(captureAll(one, events).undo);
+    if (audited) captures.push(captureAll(one, events, database.family).undo);
     return one;
   };
   await looking.getRepository(Plain).insert({ name: "kept", n: 1 });

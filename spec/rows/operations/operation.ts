@@ -2,6 +2,7 @@
  * What one operation of the matrix is, and what a database must bring to run them.
  */
 import type { DataSource, DataSourceOptions } from "typeorm";
+import type { Family } from "#dist/capture/typeorm/family";
 
 /** A row as the database's own triggers saw it change: the truth. */
 export interface TrueRow {
@@ -16,6 +17,8 @@ export interface TrueRow {
 export interface Database {
   /** As it stands in `docs/row-coverage.json`, for example `sqljs` or `postgres 15`. */
   readonly name: string;
+  /** How its rows are captured, if not by the driver's family. */
+  readonly family?: Family | undefined;
   /** A reason to skip all, or `null`. */
   unavailable(): Promise<string | null>;
   /** Options of a DataSource on an empty database; entities are added. */
@@ -40,12 +43,12 @@ export interface Database {
     /** A CTE that updates `plain`, for `SELECT`, or `null`. */
     readonly writingCte: string | null;
   };
-  /** True where the order of rows inside of one statement is the database's own (cascades). */
-  readonly unordered?: boolean;
-  /** Operations that this database or driver does not have, by name, with the reason. */
+  /** Operations in which the order of rows inside of one statement is the database's own (cascades), or all. */
+  readonly unordered?: boolean | readonly string[];
+  /** Operations and scenarios that this database or driver does not have, by name, with the reason. */
   readonly lacks?: Readonly<Record<string, string>>;
   /** Operations that are recorded as a statement, by name. */
-  readonly statements?: readonly string[];
+  readonly statements?: readonly string[] | undefined;
 }
 
 /** What an operation works on. */

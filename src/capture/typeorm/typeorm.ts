@@ -25,6 +25,8 @@ export interface RowCaptureOptions extends Partial<FamilyLimits>, Surroundings {
   readonly tables?: "decorated" | "all";
   /** What decorators say of a class. */
   readonly decorations: Decorations;
+  /** The way to capture. Default: by the driver. */
+  readonly family?: Family | undefined;
 }
 
 /** What is known of an attached DataSource, for `audit.coverage()`. */
@@ -62,7 +64,7 @@ export function captureDataSource(
   emit: Emit,
   options: RowCaptureOptions,
 ): RowCapture {
-  const family = familyOf(dataSource);
+  const family = options.family ?? familyOf(dataSource);
   const limits: FamilyLimits = {
     maxRowsPerStatement: options.maxRowsPerStatement ?? DEFAULTS.maxRowsPerStatement,
     maxImageBytes: options.maxImageBytes ?? DEFAULTS.maxImageBytes,
