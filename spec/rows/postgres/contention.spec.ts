@@ -47,6 +47,28 @@ const works: Record<string, (client: pg.ClientBase, writer: number, round: numbe
   },
 };
 
+const withoutChildren = (lines: string): string =>
+  lines
+    .split("\n")
+    .filter((line) => !line.startsWith("delete child") && !line.startsWith("statement child"))
+    .join("\n");
+
+/**
+ * All that happened is told, transaction by transaction. A parent that came after we had locked and before the DELETE
+ * looked is deleted with its children unseen by us; then a statement record says of the table that rows may be missing,
+ * and only that transaction may lack them.
+ */
+function assertTold(told: string[], happened: string[]): void {
+  const declared = told.filter((lines) => lines.includes("statement child"));
+  const left = [...happened];
+  for (const lines of told.filter((one) => !declared.includes(one))) {
+    const index = left.indexOf(lines);
+    assert.ok(index >= 0, `told, and did not happen:\n${lines}`);
+    left.splice(index, 1);
+  }
+  assert.deepEqual(left.map(withoutChildren).toSorted(), declared.map(withoutChildren).toSorted());
+}
+
 describe("eight writers on the same rows", { skip: noServer }, () => {
   const db = database(
     "contention",
@@ -71,7 +93,7 @@ describe("eight writers on the same rows", { skip: noServer }, () => {
           }),
         );
         undo();
-        assert.deepEqual(asTruth(told), await truth(db.plain));
+        assertTold(asTruth(told), await truth(db.plain));
         const { rows: end } = await db.plain.query("SELECT sum(n)::int AS n FROM hot");
         const rows = { "one hot row": 1, "four hot rows": 4 }[name] ?? 0;
         assert.equal(end[0].n - start[0].n, rows * WRITERS * ROUNDS);
