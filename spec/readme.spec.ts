@@ -12,6 +12,26 @@ const root = resolve(__dirname, "../..");
 const readme = join(root, "README.md");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
+interface Coverage {
+  readonly database: string;
+  readonly typeorm: string;
+  readonly operations: number;
+  readonly exact: number;
+  readonly statement: number;
+  readonly unseen: number;
+}
+
+function coverageTable(coverage: readonly Coverage[]): string {
+  const rows = coverage.map(({ database, typeorm, exact, statement, unseen, operations }) =>
+    [database, typeorm, `${exact} of ${operations}`, statement, unseen].join(" | "),
+  );
+  const head = ["database | TypeORM | exact | a statement record | not seen", "--- | --- | --- | --- | ---"];
+  return `\n\n${[...head, ...rows].map((row) => `| ${row} |`).join("\n")}\n\n`;
+}
+
+/** What a table says, however wide its columns are drawn. */
+const cells = (table: string): string => table.replaceAll(/ +/g, " ").replaceAll(/-+/g, "-").trim();
+
 describe("README", () => {
   it("names only npm commands that there are", () => {
     const commands = snippets(readme)
@@ -67,6 +87,19 @@ ${code}}
       });
     } finally {
       rmSync(directory, { recursive: true });
+    }
+  });
+
+  it("has the table of row coverage that the row specs made", () => {
+    const text = readFileSync(readme, "utf8");
+    const [begin, end] = ["<!-- row coverage -->", "<!-- end of row coverage -->"];
+    const from = text.indexOf(begin) + begin.length;
+    const shown = text.slice(from, text.indexOf(end));
+    const table = coverageTable(JSON.parse(readFileSync(join(root, "docs/row-coverage.json"), "utf8")));
+    if (process.env["UPDATE_README"]) {
+      writeFileSync(readme, text.slice(0, from) + table + text.slice(from + shown.length));
+    } else {
+      assert.equal(cells(shown), cells(table), "UPDATE_README=1 node spec/run.mjs readme writes it anew");
     }
   });
 

@@ -102,7 +102,8 @@ export const postgres: Database = {
   },
   sql: {
     many: "UPDATE plain SET n = 2 WHERE n = 1; UPDATE plain SET n = 3 WHERE n = 2",
-    writingCte: "WITH w AS (UPDATE plain SET n = 9 RETURNING *) SELECT * FROM w",
+    writingCte: "UPDATE plain SET n = 9 RETURNING *",
   },
   unordered: true,
+  statements: ["QB with CTE: select addCommonTableExpression data-modifying"],
 };
