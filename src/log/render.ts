@@ -7,7 +7,7 @@ import { basename, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LoggingEvent } from "log4js";
 import { uuidv7 } from "uuidv7";
-import { commonFields } from "../record/common.js";
+import { commonFields, withFields } from "../record/common.js";
 import { encode } from "../record/encode.js";
 import { buildContainer } from "../record/stated.js";
 import { exceptionOf, messageOf } from "./message.js";
@@ -84,13 +84,8 @@ function completed(event: LoggingEvent, serviceName: string): object {
     },
     { at: event.startTime.getTime(), context: logRuntime().context() },
   );
-  return {
-    ...common,
-    ...own,
-    level: common.level,
-    name: common.name,
-    ...(exception !== null && { exception }),
-  };
+  const { level, name } = common;
+  return withFields(common, Object.assign(own, { level, name }, exception === null ? {} : { exception }));
 }
 
 function isPlain(item: unknown): item is Record<string, unknown> {

@@ -5,7 +5,7 @@
  */
 import type { CallEvent, HttpCallEvent, MethodCallEvent, SftpCallEvent } from "../capture/event.js";
 import { bodyOf, bodyOfText, isCapturedBody } from "./body.js";
-import { commonFields, type Stamp } from "./common.js";
+import { commonFields, type Stamp, withFields } from "./common.js";
 import { errorMessage } from "./error.js";
 import { headersFromObject, headerText, splitUrl } from "./http.js";
 import { seconds } from "./timestamp.js";
@@ -26,8 +26,7 @@ function buildHttpCall(event: HttpCallEvent, stamp: Stamp): HttpCallRecord {
   const { base, query } = splitUrl(event.url);
   const requestHeaders = headersFromObject(event.requestHeaders);
   const responseHeaders = headersFromObject(event.responseHeaders);
-  return {
-    ...callFields(event, stamp),
+  return withFields(callFields(event, stamp), {
     protocol: event.protocol,
     request_repr: {
       method: event.method,
@@ -42,13 +41,12 @@ function buildHttpCall(event: HttpCallEvent, stamp: Stamp): HttpCallRecord {
       body: callBody(event.responseBody, responseHeaders),
     },
     ...callEnd(event),
-  };
+  });
 }
 
 function buildSftpCall(event: SftpCallEvent, stamp: Stamp): SftpCallRecord {
-  return {
-    ...callFields(event, stamp),
-    protocol: "sftp",
+  return withFields(callFields(event, stamp), {
+    protocol: "sftp" as const,
     request_repr: {
       host: event.host,
       operation: event.operation,
@@ -58,23 +56,22 @@ function buildSftpCall(event: SftpCallEvent, stamp: Stamp): SftpCallRecord {
     },
     response_repr: { message: event.message, bytes: event.bytes, sha256: event.sha256 },
     ...callEnd(event),
-  };
+  });
 }
 
 function buildMethodCall(event: MethodCallEvent, stamp: Stamp): MethodCallRecord {
-  return {
-    ...callFields(event, stamp),
-    protocol: "method",
+  return withFields(callFields(event, stamp), {
+    protocol: "method" as const,
     request_repr: { class: event.className, method: event.method, arguments: [...event.arguments] },
     response_repr: { result: event.result },
     ...callEnd(event),
-  };
+  });
 }
 
 /** As in the seed, a call carries the name of the service that was called. */
 function callFields(event: CallEvent, stamp: Stamp) {
-  return {
-    ...commonFields(
+  return withFields(
+    commonFields(
       {
         level: "API",
         name: "audit.request",
@@ -86,8 +83,8 @@ function callFields(event: CallEvent, stamp: Stamp) {
       },
       event,
     ),
-    request_type: "external",
-  } as const;
+    { request_type: "external" } as const,
+  );
 }
 
 function callEnd(event: CallEvent) {

@@ -5,7 +5,7 @@
  */
 import type { RequestEvent } from "../capture/event.js";
 import { bodyOf } from "./body.js";
-import { commonFields, type Stamp } from "./common.js";
+import { commonFields, type Stamp, withFields } from "./common.js";
 import { errorMessage } from "./error.js";
 import { headersFromList, headersFromObject, headerText, splitUrl } from "./http.js";
 import { seconds } from "./timestamp.js";
@@ -29,9 +29,8 @@ export function buildRequest(event: RequestEvent, stamp: Stamp): InternalRequest
     },
     event,
   );
-  return {
-    ...common,
-    request_type: "internal",
+  return withFields(common, {
+    request_type: "internal" as const,
     protocol: event.protocol,
     request_repr: {
       method: event.method,
@@ -51,7 +50,7 @@ export function buildRequest(event: RequestEvent, stamp: Stamp): InternalRequest
     execution_time: seconds(event.durationMs),
     route: event.route,
     handler: event.handler,
-  };
+  });
 }
 
 function body(captured: RequestEvent["requestBody"], headers: Record<string, unknown>): unknown {

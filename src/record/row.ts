@@ -5,7 +5,7 @@
  */
 import type { FieldRules, RowEvent } from "../capture/event.js";
 import { changedFields, hiddenPaths, isHidden, shownImage, type Changes } from "./changes.js";
-import { commonFields, type Stamp } from "./common.js";
+import { commonFields, type Stamp, withFields } from "./common.js";
 import { mask } from "./mask.js";
 import { REDACTED } from "./markers.js";
 import type { CrudRecord, RowImage } from "./types.js";
@@ -22,8 +22,8 @@ export function buildRow(event: RowEvent, stamp: Stamp): CrudRecord | null {
   const row = after ?? before;
   const image = shownImage(row, rules);
   const id = row === null || event.id === null ? event.id : hideKey(event.id, row, rules);
-  const record: CrudRecord = {
-    ...commonFields(
+  const record: CrudRecord = withFields(
+    commonFields(
       {
         level: "AUDIT",
         name: "audit.crud",
@@ -34,16 +34,18 @@ export function buildRow(event: RowEvent, stamp: Stamp): CrudRecord | null {
       },
       event,
     ),
-    ...redactedByRules(image, changes, rules),
-    model: event.model,
-    table: event.table,
-    event_type: type,
-    instance_id: id,
-    instance_label: row === null || event.label === null ? event.label : hideParts(event.label, row, rules),
-    instance_repr: image,
-    changed_fields: changes,
-    transaction_id: event.transactionId,
-  };
+    {
+      ...redactedByRules(image, changes, rules),
+      model: event.model,
+      table: event.table,
+      event_type: type,
+      instance_id: id,
+      instance_label: row === null || event.label === null ? event.label : hideParts(event.label, row, rules),
+      instance_repr: image,
+      changed_fields: changes,
+      transaction_id: event.transactionId,
+    },
+  );
   if (event.rowCount !== undefined) record.row_count = event.rowCount;
   if (event.ids !== undefined) record.instance_ids = event.ids.slice(0, MAX_IDS);
   if (event.statement !== undefined) record.statement = event.statement;

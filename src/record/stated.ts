@@ -4,7 +4,7 @@
  * @module
  */
 import type { Actor } from "../context/context.js";
-import { commonFields, userOf, type Moment, type Stamp } from "./common.js";
+import { commonFields, userOf, type Moment, type Stamp, withFields } from "./common.js";
 import { errorMessage } from "./error.js";
 import type { ContainerRecord, CustomRecord, LoginRecord, Outcome, TrailRecord } from "./types.js";
 
@@ -74,15 +74,15 @@ export function buildLogin(input: LoginInput, moment: Moment, stamp: Stamp): Log
   );
   const whom = common.user === null ? "unknown user" : `User (id: ${common.user.id})`;
   common.message = `${input.event.toUpperCase()} event for ${whom}`;
-  return { ...common, event: input.event, success: input.success, error: errorMessage(input.error) };
+  return withFields(common, { event: input.event, success: input.success, error: errorMessage(input.error) });
 }
 
 export function buildCustom(input: CustomInput, moment: Moment, stamp: Stamp): CustomRecord {
   const user = input.user === undefined ? undefined : userOf(input.user);
   const target = input.target ? { type: input.target.type, id: String(input.target.id) } : null;
   const about = target ? ` for ${target.type} (id: ${target.id})` : "";
-  return {
-    ...commonFields(
+  return withFields(
+    commonFields(
       {
         level: "AUDIT",
         name: "audit.event",
@@ -95,14 +95,16 @@ export function buildCustom(input: CustomInput, moment: Moment, stamp: Stamp): C
       },
       moment,
     ),
-    action: input.action,
-    target,
-  };
+    {
+      action: input.action,
+      target,
+    },
+  );
 }
 
 export function buildTrail(input: TrailInput, moment: Moment, stamp: Stamp): TrailRecord {
-  return {
-    ...commonFields(
+  return withFields(
+    commonFields(
       {
         level: "AUDIT",
         name: "audit.trail",
@@ -113,15 +115,17 @@ export function buildTrail(input: TrailInput, moment: Moment, stamp: Stamp): Tra
       },
       moment,
     ),
-    event_type: input.eventType,
-    details: { ...input.details },
-  };
+    {
+      event_type: input.eventType,
+      details: { ...input.details },
+    },
+  );
 }
 
 /** The outcome is `unknown`: a log line tells of something, but does not say that it is over. */
 export function buildContainer(input: ContainerInput, moment: Moment, stamp: Stamp): ContainerRecord {
-  return {
-    ...commonFields(
+  return withFields(
+    commonFields(
       {
         level: input.level,
         name: input.category,
@@ -133,9 +137,11 @@ export function buildContainer(input: ContainerInput, moment: Moment, stamp: Sta
       },
       moment,
     ),
-    path: input.path ?? null,
-    module: input.module ?? null,
-    function: input.function ?? null,
-    exception: input.exception ?? null,
-  };
+    {
+      path: input.path ?? null,
+      module: input.module ?? null,
+      function: input.function ?? null,
+      exception: input.exception ?? null,
+    },
+  );
 }
