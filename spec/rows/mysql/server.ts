@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { createConnection, type Connection, type ConnectionOptions } from "mysql2/promise";
 import { mysqlFamily } from "#dist/capture/typeorm/mysql";
-import type { FamilyLimits, RowChange } from "#dist/capture/typeorm/family";
+import type { FamilyLimits, RowChange, TableName } from "#dist/capture/typeorm/family";
 
 type Adjust = NonNullable<Parameters<typeof mysqlFamily>[0]>;
 
@@ -58,16 +58,28 @@ export interface Told {
 export function capture(
   pool: unknown,
   database: string,
-  { adjust = asItIs, limits = {} }: { adjust?: Adjust; limits?: Partial<FamilyLimits> } = {},
+  {
+    adjust = asItIs,
+    limits = {},
+    includes = () => true,
+    entities = [],
+  }: {
+    adjust?: Adjust;
+    limits?: Partial<FamilyLimits>;
+    includes?: (table: TableName) => boolean;
+    /** The tables of the application's entities, as these spell them. */
+    entities?: readonly string[];
+  } = {},
 ): { told: Told[]; undo: () => void } {
   const told: Told[] = [];
-  const dataSource = { driver: { pool, database } } as unknown as Parameters<
-    ReturnType<typeof mysqlFamily>["start"]
-  >[0];
+  const dataSource = {
+    driver: { pool, database },
+    entityMetadatas: entities.map((tableName) => ({ tableName })),
+  } as unknown as Parameters<ReturnType<typeof mysqlFamily>["start"]>[0];
   const undo = mysqlFamily(adjust).start(
     dataSource,
     { committed: (changes, outcome) => void told.push({ changes, outcome }) },
-    { includes: () => true },
+    { includes },
     { ...generous, ...limits },
   );
   return { told, undo };

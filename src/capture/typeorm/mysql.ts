@@ -34,7 +34,11 @@ export function mysqlFamily(adjust: (settings: Settings) => Settings = (settings
     ],
     start(dataSource, sink, scope, limits) {
       const pools = dataSource.driver as unknown as Pools;
-      const catalog = new Catalog(pools.database ?? null);
+      const names = dataSource.entityMetadatas.flatMap(({ tableName, database }) => [
+        tableName,
+        database ?? [],
+      ]);
+      const catalog = new Catalog(pools.database ?? null, names.flat());
       return watchPools(pools, { catalog, sink, scope, limits, adjust });
     },
   };

@@ -53,23 +53,48 @@ export type Ask = (sql: string) => Promise<readonly (readonly (string | null)[])
 export class Catalog {
   readonly #defaultDatabase: string | null;
   readonly #tables = new Map<string, Table | null>();
+  /** By the name in lower case, as the application spells it. */
+  readonly #spelled: ReadonlyMap<string, string>;
+  #folds = false;
 
-  constructor(defaultDatabase: string | null) {
+  /** `names` are the tables and databases that the application knows. */
+  constructor(defaultDatabase: string | null, names: readonly string[]) {
     this.#defaultDatabase = defaultDatabase;
+    this.#spelled = new Map(names.map((name) => [name.toLowerCase(), name]));
+  }
+
+  /** From now on names that differ in case only are the same, as under `lower_case_table_names`. */
+  foldNames(): void {
+    this.#folds = true;
+  }
+
+  /** The name that stands for all that the server takes for the same. */
+  folded(name: string): string {
+    return this.#folds ? name.toLowerCase() : name;
   }
 
   /** `null` if there is no such table, or it is a temporary one. */
   async table(schema: string, name: string, ask: Ask): Promise<Table | null> {
-    const key = JSON.stringify([schema, name]);
-    const known = this.#tables.get(key);
+    const known = this.known({ schema, name });
     if (known !== undefined) return known;
-    const table = await readTable(schema, name, this.nameOf({ schema, name }), ask);
-    this.#tables.set(key, table);
+    const ref = { schema: this.folded(schema), name: this.folded(name) };
+    const table = await readTable(ref.schema, ref.name, this.nameOf(ref), ask);
+    this.#tables.set(JSON.stringify([ref.schema, ref.name]), table);
     return table;
   }
 
+  /** The same, if it has been read; else `undefined`. */
+  known({ schema, name }: TableRef): Table | null | undefined {
+    return this.#tables.get(JSON.stringify([schema && this.folded(schema), this.folded(name)]));
+  }
+
   nameOf({ schema, name }: TableRef): TableName {
-    return { schema: schema === this.#defaultDatabase ? null : schema, name };
+    const isDefault = schema === null || this.folded(schema) === this.folded(this.#defaultDatabase ?? "");
+    return { schema: isDefault ? null : this.#spelling(schema), name: this.#spelling(name) };
+  }
+
+  #spelling(name: string): string {
+    return this.#folds ? (this.#spelled.get(name.toLowerCase()) ?? name.toLowerCase()) : name;
   }
 
   /** After DDL: foreign keys and triggers of other tables may have changed with it. */

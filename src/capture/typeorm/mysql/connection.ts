@@ -261,6 +261,7 @@ export class ConnectionCapture {
     context: AuditContext | undefined,
     command: Command,
   ): Promise<Work | null> {
+    if (statement.kind === "opaque") for (const ref of statement.tables) await this.#targets.table(ref);
     if (!isWrite(statement) || context?.muted) return null;
     const table = await this.#targets.concerned(statement.table);
     if (!table || table.base !== null) return null;
@@ -312,10 +313,11 @@ export class ConnectionCapture {
     const [row] = answer.rows as Raw[][];
     this.#settings = this.#shared.adjust(settingsOf(row!));
     this.#targets.use(this.#settings.database);
+    if (this.#settings.foldsNames) this.#shared.catalog.foldNames();
   }
 
   #scan(sql: string): Tokens["list"] | null {
-    if (/\bsql_mode\b|\bset\s+names\b/i.test(sql)) this.#settings = null;
+    if (/\bsql_mode\b|\bset\s+(?:names|char)|\bcharacter_set_results\b/i.test(sql)) this.#settings = null;
     return scan(sql, this.#settings ?? { ansiQuotes: false, plainBackslash: false });
   }
 
@@ -334,9 +336,9 @@ export class ConnectionCapture {
   }
 
   async #text(sql: string): Promise<(string | null)[][]> {
-    const answer = await this.#wire.ask(sql);
+    const answer = await this.#wire.askText(sql);
     if (answer.error) throw answer.error;
-    return (answer.rows as Raw[][]).map((row) => row.map((value) => value?.toString("utf8") ?? null));
+    return answer.rows as (string | null)[][];
   }
 }
 

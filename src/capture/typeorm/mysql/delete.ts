@@ -25,7 +25,9 @@ export async function runDelete(work: Work, statement: DeleteStatement): Promise
   if (returning && !work.takesExtra) return work.asItIs();
   const names = namesOf(table);
   const intro = returning ? "," : "RETURNING";
-  const sql = work.splice([{ after: statement.last, text: `${intro} ${returningList(table, returning)}` }]);
+  const sql = work.splice([
+    { after: statement.last, text: `${intro} ${returningList(table, session.settings, returning)}` },
+  ]);
   if (sql === null) return work.asItIs();
   if (returning) {
     const answer = await work.runWithExtra(sql);

@@ -24,23 +24,39 @@ const unbounded = /text$|blob$|^json$|^varchar$|^varbinary$|^geom|^multi|polygon
 /** A value as it came: `null`, or its bytes. */
 export type Raw = Buffer | null;
 
+/** Where the values of a select list go to. */
+interface Results {
+  /** As in `Settings`. */
+  readonly utf8Results: boolean;
+}
+
 /** The columns of a table in a select list. */
-export function columnList(columns: readonly string[], qualifier: string | null): string {
-  const prefix = qualifier === null ? "" : `${quote(qualifier)}.`;
-  return columns.map((name) => prefix + quote(name)).join(", ");
+export function columnList(table: Table, results: Results, qualifier: string | null = null): string {
+  return selected(table, results, qualifier).join(", ");
 }
 
 /** The columns of a RETURNING; where they stand behind the application's own, under names that are ours. */
-export function returningList(table: Table, extra: boolean): string {
-  if (!extra) return columnList(namesOf(table), null);
-  return namesOf(table)
-    .map((name, index) => `${quote(name)} AS ${EXTRA}${index}`)
+export function returningList(table: Table, results: Results, extra: boolean): string {
+  if (!extra) return columnList(table, results);
+  return selected(table, results, null)
+    .map((column, index) => `${column} AS ${EXTRA}${index}`)
     .join(", ");
 }
 
+function selected({ columns }: Table, { utf8Results }: Results, qualifier: string | null): string[] {
+  const prefix = qualifier === null ? "" : `${quote(qualifier)}.`;
+  return columns.map(({ name, type }) => {
+    const column = prefix + quote(name);
+    return utf8Results || !texts.test(type) ? column : asBytes(`CONVERT(${column} USING utf8mb4)`);
+  });
+}
+
+/** A text as its bytes are, which no character set of the connection changes. */
+export const asBytes = (expression: string): string => `CAST(${expression} AS BINARY)`;
+
 export const namesOf = ({ columns }: Table): string[] => columns.map(({ name }) => name);
 
-/** A row of `columnList(columns)`. */
+/** A row of `columnList(table)`. */
 export function imageOf(table: Table, columns: readonly string[], row: readonly Raw[]): ColumnImage {
   return Object.fromEntries(
     columns.map((name, index) => [name, decode(columnOf(table, name), row[index] ?? null)]),

@@ -11,6 +11,7 @@ import type { RowChange } from "../family.js";
 import { quote } from "./catalog.js";
 import {
   arrayExpression,
+  asBytes,
   imageOf,
   imagesOf,
   isReassignable,
@@ -53,7 +54,7 @@ function withReturning(work: Work, statement: InsertStatement): string | null {
   if (statement.returning ? !work.takesExtra : !knowsInsertId(work, statement)) return null;
   // How many rows a query gave is said in `info` only, and IGNORE leaves some of them out.
   if (!statement.returning && statement.ignore && statement.rows === null) return null;
-  const columns = returningList(table, statement.returning);
+  const columns = returningList(table, work.session.settings, statement.returning);
   const intro = statement.returning ? "," : "RETURNING";
   const last = tokens.list.at(-1)!;
   if (!onDuplicate) return work.splice([{ after: last, text: `${intro} ${columns}` }]);
@@ -64,7 +65,7 @@ function withReturning(work: Work, statement: InsertStatement): string | null {
     { after: onDuplicate.intro, text: `${rememberRow(work, assigned.name)},` },
     {
       after: last,
-      text: `${intro} ${columns}, (${ROW} := ${ROW}) AS ${EXTRA}row, (${ROW} := NULL) AS ${EXTRA}cleared`,
+      text: `${intro} ${columns}, ${asBytes(`${ROW} := ${ROW}`)} AS ${EXTRA}row, (${ROW} := NULL) AS ${EXTRA}cleared`,
     },
   ]);
 }

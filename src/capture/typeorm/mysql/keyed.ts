@@ -31,7 +31,7 @@ export async function rowsByKey(
 export async function lockedRows(work: Work, table: Table, condition: string): Promise<ColumnImage[]> {
   const names = namesOf(table);
   const rows = await work.rows(
-    `SELECT ${columnList(names, null)} FROM ${path(table)} WHERE ${condition} FOR UPDATE`,
+    `SELECT ${columnList(table, work.session.settings)} FROM ${path(table)} WHERE ${condition} FOR UPDATE`,
   );
   return rows.map((row) => imageOf(table, names, row));
 }
@@ -42,7 +42,7 @@ export async function lockedMatches(
   { from, tail, alias }: UpdateStatement | DeleteStatement,
 ): Promise<ColumnImage[]> {
   const names = namesOf(work.table);
-  const columns = columnList(names, alias ?? work.table.ref.name);
+  const columns = columnList(work.table, work.session.settings, alias ?? work.table.ref.name);
   // On lines of their own: what was written may end in a comment.
   const rows = await work.rows(`SELECT ${columns} FROM ${work.text(from)}\n${work.text(tail)}\nFOR UPDATE`);
   return rows.map((row) => imageOf(work.table, names, row));

@@ -18,13 +18,18 @@ export interface Settings extends Dialect {
   readonly variables: boolean;
   /** Longest text that a session variable may be given, in bytes: past `max_allowed_packet` the statement fails. */
   readonly variableBytes: number;
-  /** Table names are folded to lower case. */
+  /** Table names that differ in case only are the same. */
   readonly foldsNames: boolean;
+  /**
+   * Text of results is sent as utf8mb4. Where it is not (`charset` of the DataSource, `SET NAMES`), the
+   * server would turn what the connection's character set lacks into question marks.
+   */
+  readonly utf8Results: boolean;
   readonly increment: number;
 }
 
 export const settingsQuery =
-  "SELECT VERSION(), @@sql_mode, DATABASE(), @@max_allowed_packet, @@lower_case_table_names, @@auto_increment_increment";
+  "SELECT VERSION(), @@sql_mode, DATABASE(), @@max_allowed_packet, @@lower_case_table_names, @@auto_increment_increment, @@character_set_results";
 
 /**
  * Gives each variable its place: a statement that is the first to assign one does not see the value itself.
@@ -35,7 +40,7 @@ export const declareVariables = `SET ${Object.values(variables)
   .join(", ")}`;
 
 export function settingsOf(row: readonly Raw[]): Settings {
-  const [version = "", mode = "", database, packet, folds, increment] = row.map((value) =>
+  const [version = "", mode = "", database, packet, folds, increment, results] = row.map((value) =>
     value?.toString("utf8"),
   );
   const modes = new Set(mode.split(","));
@@ -48,6 +53,7 @@ export function settingsOf(row: readonly Raw[]): Settings {
     variables: mariadb && !modes.has("SIMULTANEOUS_ASSIGNMENT"),
     variableBytes: Math.floor(Number(packet ?? 0) / 4),
     foldsNames: folds !== "0",
+    utf8Results: results === "utf8mb4",
     increment: Number(increment ?? 1),
   };
 }

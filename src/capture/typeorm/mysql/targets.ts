@@ -30,7 +30,7 @@ export class Targets {
 
   async table({ schema, name }: TableRef): Promise<Table | null> {
     const database = schema ?? this.#database;
-    if (database === null || this.#temporary.has(key(database, name))) return null;
+    if (database === null || this.#temporary.has(this.#key(database, name))) return null;
     return this.#shared.catalog.table(database, name, this.#ask);
   }
 
@@ -44,8 +44,9 @@ export class Targets {
   async #reaches(table: Table, seen: Set<Table>): Promise<boolean> {
     if (this.#shared.scope.includes(table.name)) return true;
     seen.add(table);
-    for (const { child } of table.children) {
-      const next = await this.table(child);
+    // A view writes to the tables that it reads.
+    for (const ref of [...table.children.map(({ child }) => child), ...(table.base ?? [])]) {
+      const next = await this.table(ref);
       if (next && !seen.has(next) && (await this.#reaches(next, seen))) return true;
     }
     return false;
@@ -56,8 +57,8 @@ export class Targets {
     this.#shared.catalog.forget();
     const database = table?.schema ?? this.#database;
     if (error || !table || database === null) return;
-    if (temporary) this.#temporary.add(key(database, table.name));
-    else this.#temporary.delete(key(database, table.name));
+    if (temporary) this.#temporary.add(this.#key(database, table.name));
+    else this.#temporary.delete(this.#key(database, table.name));
   }
 
   /** One entry for a statement whose rows are not known, if it concerns a recorded table, or may. */
@@ -69,7 +70,9 @@ export class Targets {
   ): RowChange[] {
     const tables = tablesOf(statement);
     if (tables === null) return [];
-    const named = tables.map((ref) => this.#shared.catalog.nameOf(this.#located(ref)));
+    const named = tables
+      .flatMap((ref) => this.#written(this.#located(ref)))
+      .map((ref) => this.#shared.catalog.nameOf(ref));
     const table = named.find((name) => this.#shared.scope.includes(name));
     // A procedure may write to any table.
     const anything = statement.kind === "opaque" && statement.anywhere;
@@ -91,6 +94,17 @@ export class Targets {
     ];
   }
 
+  #key(database: string, name: string): string {
+    return JSON.stringify([database, name].map((part) => this.#shared.catalog.folded(part)));
+  }
+
+  /** A table; or a view, and what it reads, as far as has been looked up. */
+  #written(ref: TableRef, depth = 0): TableRef[] {
+    const base = this.#shared.catalog.known(ref)?.base ?? [];
+    // Views cannot go round in a circle, but one that was redefined in the meantime may seem to.
+    return [ref, ...(depth < 10 ? base.flatMap((one) => this.#written(one, depth + 1)) : [])];
+  }
+
   #located({ schema, name }: TableRef): TableRef {
     return { schema: schema ?? this.#database, name };
   }
@@ -104,5 +118,3 @@ function tablesOf(statement: Statement): readonly TableRef[] | null {
   }
   return null;
 }
-
-const key = (database: string, name: string): string => JSON.stringify([database, name]);

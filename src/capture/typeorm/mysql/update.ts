@@ -15,6 +15,7 @@ import { cascadeOfUpdate } from "./cascade.js";
 import { quote } from "./catalog.js";
 import {
   arrayExpression,
+  asBytes,
   imagesOf,
   isReassignable,
   isUnchanged,
@@ -97,7 +98,7 @@ async function remembered(
     return isRewriteError(answer.error) ? work.asItIs() : { answer, changes: [] };
   }
   const changed = answer.headers.at(-1)?.changedRows ?? null;
-  const [row] = await work.rows(`SELECT ${COUNT}, ${OLD}, ${NEW}, ${CLEAR}`);
+  const [row] = await work.rows(`SELECT ${COUNT}, ${asBytes(OLD)}, ${asBytes(NEW)}, ${CLEAR}`);
   const count = Number(row?.[0]?.toString() ?? 0);
   if (count === 0 && changed === 0) return { answer, changes: [] };
   const before = imagesOf(table, namesOf(table), row?.[1] ?? null);

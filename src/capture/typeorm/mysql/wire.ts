@@ -176,6 +176,11 @@ export class Wire {
     return this.#run({ sql, ...rawRows });
   }
 
+  /** The same for names: as text, which the connection's character set has, since the application uses them. */
+  askText(sql: string): Promise<Answer> {
+    return this.#run({ sql, ...rawRows, typeCast: (field: TextField) => field.string() });
+  }
+
   #run(options: object): Promise<Answer> {
     return new Promise((resolve) => {
       const seen = new Watch(() => {});
@@ -237,6 +242,10 @@ export const rawRows = {
 interface Field {
   readonly name: string;
   buffer(): Raw;
+}
+
+interface TextField {
+  string(): string | null;
 }
 
 interface RowOptions {
