@@ -15,22 +15,40 @@ export interface Stage {
   open(options: object): Promise<DataSource>;
 }
 
+type Leaves = readonly string[] | Readonly<Record<string, readonly string[]>>;
+
 export interface Scenario {
   readonly name: string;
   readonly run: (stage: Stage) => Promise<unknown>;
-  /** The names in `plain` that TypeORM leaves committed, besides `kept`; left out where databases differ. */
-  readonly leaves?: readonly string[] | undefined;
+  /** The names in `plain` that TypeORM leaves committed, besides `kept`; by database where they differ. */
+  readonly leaves: Leaves;
   /** What was recorded is in doubt: all rows, or a statement whose rows did not arrive. */
   readonly doubt?: "rows" | "statement" | undefined;
 }
 
 export function scenario(
   name: string,
-  leaves: readonly string[] | undefined,
+  leaves: Leaves,
   run: Scenario["run"],
   { doubt }: Pick<Scenario, "doubt"> = {},
 ): Scenario {
   return { name, run, leaves, doubt };
+}
+
+/** What is left where PostgreSQL and SQLite differ, one letter a name; of other databases nothing is said. */
+export function differing(on: { readonly postgres: string; readonly sqlite: string }): Leaves {
+  const sqlite = [...on.sqlite];
+  return { postgres: [...on.postgres], sqljs: sqlite, "better-sqlite3": sqlite };
+}
+
+/** What TypeORM leaves depends on its version. */
+export const byVersion: Leaves = {};
+
+/** What is said of this database, or `undefined`. */
+export function leavesOn(database: string, { leaves }: Scenario): readonly string[] | undefined {
+  return Array.isArray(leaves)
+    ? (leaves as readonly string[])
+    : (leaves as Readonly<Record<string, readonly string[]>>)[database];
 }
 
 export const stop = new Error("rolled back on purpose");

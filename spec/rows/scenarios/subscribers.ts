@@ -6,7 +6,7 @@
  */
 import type { EntitySubscriberInterface } from "typeorm";
 import { Plain } from "../operations/entities.js";
-import { add, scenario, stop, subscribe, type Scenario, type Stage } from "./scenario.js";
+import { add, differing, scenario, stop, subscribe, type Scenario, type Stage } from "./scenario.js";
 
 type EventName = Exclude<keyof EntitySubscriberInterface, "listenTo">;
 
@@ -50,31 +50,36 @@ async function nested({ dataSource, see }: Stage): Promise<void> {
   );
 }
 
-/** What is left in `plain` if the event throws the first, second or third time; "?" where databases differ. */
-const throws: readonly (readonly [event: EventName, left: readonly [string, string, string]])[] = [
-  ["beforeTransactionStart", ["ef", "adef", "?"]],
-  ["afterTransactionStart", ["ef", "adef", "abdef"]],
-  ["beforeTransactionCommit", ["adef", "ef", "abde"]],
-  ["afterTransactionCommit", ["def", "abdef", "abdef"]],
-  ["beforeTransactionRollback", ["?", "abdef", "abdef"]],
-  ["afterTransactionRollback", ["abdef", "abdef", "abdef"]],
-  ["beforeInsert", ["bdef", "adef", "abdef"]],
-  ["afterInsert", ["abdef", "abdef", "abdef"]],
-  ["beforeQuery", ["ef", "bdef", "def"]],
-  ["afterQuery", ["?", "abdef", "def"]],
+/** On better-sqlite3, TypeORM 0.3 does not wait for beforeQuery, and never calls afterQuery. */
+const unlessBetter = (names: string, sqljs = names): Scenario["leaves"] => ({
+  postgres: [...names],
+  sqljs: [...sqljs],
+});
+const all = (names: string): Scenario["leaves"] => [...names];
+
+type Left = Scenario["leaves"];
+
+/** What is left in `plain` if the event throws the first, second or third time. */
+const throws: readonly (readonly [event: EventName, left: readonly [Left, Left, Left]])[] = [
+  ["beforeTransactionStart", [all("ef"), all("adef"), differing({ postgres: "abdef", sqlite: "" })]],
+  ["afterTransactionStart", [all("ef"), all("adef"), all("abdef")]],
+  ["beforeTransactionCommit", [all("adef"), all("ef"), all("abde")]],
+  ["afterTransactionCommit", [all("def"), all("abdef"), all("abdef")]],
+  ["beforeTransactionRollback", [differing({ postgres: "abcdef", sqlite: "" }), all("abdef"), all("abdef")]],
+  ["afterTransactionRollback", [all("abdef"), all("abdef"), all("abdef")]],
+  ["beforeInsert", [all("bdef"), all("adef"), all("abdef")]],
+  ["afterInsert", [all("abdef"), all("abdef"), all("abdef")]],
+  ["beforeQuery", [unlessBetter("ef"), unlessBetter("bdef"), unlessBetter("def")]],
+  ["afterQuery", [unlessBetter("ef", "e"), unlessBetter("abdef"), unlessBetter("def")]],
 ];
 
 export const subscribers: readonly Scenario[] = [
   ...throws.flatMap(([event, left]) =>
     left.map((names, index) =>
-      scenario(
-        `${event} that throws, at call ${index + 1}`,
-        names === "?" ? undefined : [...names],
-        async (stage) => {
-          throwing(stage, event, index + 1);
-          await nested(stage);
-        },
-      ),
+      scenario(`${event} that throws, at call ${index + 1}`, names, async (stage) => {
+        throwing(stage, event, index + 1);
+        await nested(stage);
+      }),
     ),
   ),
   scenario(
