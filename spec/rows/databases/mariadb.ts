@@ -4,22 +4,11 @@
 import { createConnection, type Connection } from "mysql2/promise";
 import type { DataSourceOptions } from "typeorm";
 import { mysqlFamily } from "#dist/capture/typeorm/mysql";
-import { typeormVersion } from "../coverage.js";
 import { likeMysql, server, skipReason } from "../mysql/server.js";
 import { Truth } from "../mysql/truth.js";
 import { RAW_TABLE } from "../operations/entities.js";
 import type { Database } from "../operations/operation.js";
-
-/* TypeORM 0.3 runs subscribers inside of the callback that it gives to mysql2. What they throw there goes to no
-   caller, and ends the process. */
-const uncaught = typeormVersion().startsWith("0.")
-  ? Object.fromEntries(
-      ["at call 1", "at call 2", "at call 3"]
-        .map((call) => `afterQuery that throws, ${call}`)
-        .concat("afterQuery that throws outside of a transaction: the row is committed")
-        .map((name) => [name, "an uncaught exception with TypeORM 0.3, without us, too"]),
-    )
-  : {};
+import { uncaught } from "../scenarios/uncaught.js";
 
 function onMariadb(
   own: Pick<Database, "name" | "family" | "statements"> & { readonly type: "mariadb" | "mysql" },
@@ -75,7 +64,8 @@ function onMariadb(
     lacks: {
       returning: "no RETURNING of an UPDATE",
       skipUpdateIfNoValuesChanged: "PostgreSQL only",
-      ...uncaught,
+      // mysql2 is given a callback that runs them.
+      ...uncaught("afterQuery"),
     },
   };
 }

@@ -5,6 +5,7 @@
 import type { DataSource } from "typeorm";
 import { RAW_TABLE } from "../operations/entities.js";
 import type { Database, TrueRow } from "../operations/operation.js";
+import { uncaught } from "../scenarios/uncaught.js";
 
 const quoted = (name: string): string => `"${name}"`;
 
@@ -98,6 +99,7 @@ export const betterSqlite3: SqliteDatabase = {
   ...sqlite,
   name: "better-sqlite3",
   sql: { many: null, writingCte: null },
+  lacks: { ...sqlite.lacks, ...uncaught("beforeQuery", "afterQuery") },
   reason,
   unavailable: async () => reason,
   options: async () => ({ type: "better-sqlite3", database: ":memory:", driver: require(better) as unknown }),
