@@ -29,7 +29,7 @@ for (const [name, adjust] of [
 ] as const) {
   describe(`${count} random statements on ${name} (seed ${seed})`, { skip }, () => {
     const database = { captured: "audit_fuzz_captured", bare: "audit_fuzz_bare" };
-    const suffix = adjust === asItIs ? "_a" : "_b";
+    const suffix = `_${adjust === asItIs ? "a" : "b"}_${process.pid}`;
     let admins: Plain[] = [];
     let pool: Pool;
     let captured: Connection;

@@ -34,7 +34,7 @@ for (const [name, adjust] of [
   ["a server without RETURNING", likeMysql],
 ] as const) {
   describe(`transactions on ${name}`, { skip }, () => {
-    const database = `audit_transactions_${adjust === asItIs ? "a" : "b"}`;
+    const database = `audit_transactions_${adjust === asItIs ? "a" : "b"}_${process.pid}`;
     let admin: Connection;
     let pool: Pool;
     let told: Told[];
