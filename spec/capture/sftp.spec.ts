@@ -124,6 +124,23 @@ describe("an ssh2-sftp-client", () => {
     assert.deepEqual(rename.details, { target_path: "/inbox/b.txt" });
   });
 
+  it("counts a copy on the server once", async () => {
+    const content = Buffer.alloc(200_000, "abc");
+    await client.put(content, "/inbox/original.txt");
+    await client.rcopy("/inbox/original.txt", "/inbox/copy.txt");
+    assert.deepEqual(await onServer("/inbox/copy.txt"), content);
+    const { operation, bytes, sha256: hash, details } = calls.events.at(-1)!;
+    assert.deepEqual(
+      { operation, bytes, hash, details },
+      {
+        operation: "rcopy",
+        bytes: content.length,
+        hash: sha256(content),
+        details: { target_path: "/inbox/copy.txt" },
+      },
+    );
+  });
+
   it("rejects as without us, and tells the very error", async () => {
     const error = await client.get("/results/none.txt").then(
       () => assert.fail("it did not reject"),

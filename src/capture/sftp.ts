@@ -203,7 +203,8 @@ function meterStreams(sftp: SftpStreams | undefined, metered: WeakSet<object>, u
     replace(sftp, "createReadStream", (args) => {
       const stream = Reflect.apply(createReadStream, sftp, args);
       const call = running.getStore();
-      if (call) watchEmitted(stream, call);
+      // A copy on the server is read and written at once: counted as it is written.
+      if (call && call.operation !== "rcopy") watchEmitted(stream, call);
       return stream;
     }),
     replace(sftp, "createWriteStream", (args) => {
