@@ -22,7 +22,12 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-const onTypeOrm = files.filter((path) => /^build.spec.(?:rows|demo)/.test(path));
+/** Those of a family's own connection load no TypeORM. */
+const onTypeOrm = files.filter(
+  (path) =>
+    /^build.spec.(?:rows|demo)/.test(path) &&
+    !/rows.mysql.|rows.postgres.(?:client|contention|same-effect|transactions)\./.test(path),
+);
 const failed = [
   run("TypeORM 1.x", files),
   onTypeOrm.length > 0 && run("TypeORM 0.3", onTypeOrm, `--require ${resolve("spec/typeorm-0.3.cjs")}`),

@@ -32,7 +32,8 @@ interface SecretForm {
 
 const FORMS: readonly SecretForm[] = [
   // RFC 7515 §3.1 and RFC 7516 §3.1: a header, which begins with `{"`, and two or four more parts.
-  { kind: "jwt", hint: "eyJ", form: /eyJ[\w-]{10,}(?:\.[\w-]*){2,4}/gu },
+  // The header's length is bounded, so that a text of many beginnings and no dot costs no quadratic time.
+  { kind: "jwt", hint: "eyJ", form: /eyJ[\w-]{10,4096}(?:\.[\w-]*){2,4}/gu },
   // RFC 7468 §10, and OpenSSH's and PGP's own forms; to the end of the text if it is cut off.
   {
     kind: "privateKey",
