@@ -220,6 +220,17 @@ describe("a call of axios", () => {
     assert.deepEqual(events[1]!.requestBody, { $stream: true });
   });
 
+  it("has the address that was asked, and runs no serializer of the application's again", async () => {
+    let runs = 0;
+    const { instance, events } = audited(
+      axios.create({ paramsSerializer: { serialize: () => `run=${(runs += 1)}` } }),
+    );
+    await instance.get(`${url}/p`, { params: { a: 1 } });
+    assert.equal(runs, 1);
+    assert.equal(arrived[0]!.url, "/p?run=1");
+    assert.deepEqual(events.map(outline), ["GET /p?run=1 200 success"]);
+  });
+
   it("is told without its bodies where only metadata is wanted", async () => {
     const { instance, events } = audited(axios.create(), "metadata");
     await instance.post(`${url}/x`, { a: 1 });

@@ -172,6 +172,37 @@ describe("an ssh2-sftp-client", () => {
     assert.equal(String(await onServer("/inbox/1.txt")), "first");
   });
 
+  it("tells of an operation that is begun in another's stream", async () => {
+    await writeFile(join(lab.folder, "results/first.txt"), "first");
+    let second: Promise<unknown> | undefined;
+    const sink = new Writable({
+      write(_chunk, _encoding, done) {
+        second ??= new Promise((resolve) => {
+          // Later, when the download itself is over.
+          setTimeout(() => resolve(client.put(Buffer.from("second"), "/inbox/second.txt")), 100);
+        });
+        done();
+      },
+    });
+    await client.get("/results/first.txt", sink);
+    await second;
+    assert.deepEqual(calls.events.slice(1).map(outline), ["get success", "put success"]);
+  });
+
+  it("tells of an operation that never ends, when its connection is gone, and gives no hash of half a file", async () => {
+    const hanging = client.get("/results/first.txt", new Writable({ write: () => {} }) as never);
+    hanging.catch(() => {});
+    const { client: connection } = client as unknown as { client: { destroy(): void } };
+    const slow = client.put(new Readable({ read: () => {} }), "/inbox/slow.txt");
+    slow.catch(() => {});
+    connection.destroy();
+    while (calls.events.length < 3) await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const { outcome, bytes, sha256: hash } of calls.events.slice(1)) {
+      assert.ok(outcome === "unknown" || outcome === "failure", outcome);
+      assert.deepEqual([bytes, hash], [null, null]);
+    }
+  });
+
   it("carries the context of its caller", async () => {
     await runAs({ actor: { id: "ana" } }, () => client.exists("/inbox"));
     assert.equal(calls.events[1]!.context!.actor()!.id, "ana");

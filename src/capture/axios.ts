@@ -164,7 +164,7 @@ class AxiosCall {
     this.#call.end(() => {
       const response = this.#response;
       const config = response?.config ?? this.#config ?? ({} as InternalAxiosRequestConfig);
-      const url = this.#instance.getUri(config);
+      const url = this.#url(config, error);
       const status = response?.status ?? null;
       const full = this.#options.detail === "full";
       return {
@@ -180,6 +180,16 @@ class AxiosCall {
         error: rejected ? error : null,
       };
     });
+  }
+
+  /** A serializer of the application's is not run a second time: what it made stands on the request that went out. */
+  #url(config: InternalAxiosRequestConfig, error: unknown): string {
+    if (!config.paramsSerializer) return this.#instance.getUri(config);
+    const request = (this.#response ?? (error as Partial<AxiosError> | null))?.request as
+      { path?: unknown } | undefined;
+    const path = typeof request?.path === "string" ? request.path : "";
+    const query = path.includes("?") ? path.slice(path.indexOf("?")) : "";
+    return this.#instance.getUri({ ...config, params: undefined, paramsSerializer: undefined }) + query;
   }
 
   #body(data: unknown): unknown {

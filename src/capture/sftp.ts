@@ -14,6 +14,7 @@ import type SftpLibrary from "ssh2-sftp-client";
 import { currentContext } from "../context/context.js";
 import { runAsCause } from "../context/run.js";
 import { guarded } from "../health.js";
+import type { Outcome } from "../record/types.js";
 import { Call, type CallOptions } from "./call.js";
 import type { Emit, Undo } from "./capture.js";
 import type { SftpCallEvent } from "./event.js";
@@ -65,15 +66,20 @@ export function captureSftp(client: SftpLibrary, emit: Emit, options: CallOption
   const undos: Undo[] = [];
   const host: HostOf = { name: hostOf(client) };
   const metered = new WeakSet<object>();
+  const live = new LiveCalls();
+  undos.push(live.giveUpOnClose(client));
   const names = [...Object.keys(operations), "_put", "_fastPut", "_fastGet"];
   for (const name of names) {
     const method = (client as unknown as Record<string, unknown>)[name];
     if (typeof method !== "function") continue;
     undos.push(
       replace(client, name, (args) => {
-        const outer = running.getStore();
+        // What a finished operation began (its sockets, its streams) is no inside of it.
+        const around = running.getStore();
+        const outer = around?.ended ? undefined : around;
         if (currentContext()?.muted || !isTold(name, outer)) return Reflect.apply(method, client, args);
         const call = new SftpCall(name.replace(/^_/, ""), args, host, emit, options);
+        live.add(call);
         meterStreams((client as unknown as { sftp?: SftpStreams }).sftp, metered, undos);
         return call.run(() => Reflect.apply(method as AnyFunction, client, args));
       }),
@@ -82,6 +88,36 @@ export function captureSftp(client: SftpLibrary, emit: Emit, options: CallOption
   return () => {
     for (const undo of undos.splice(0).toReversed()) undo();
   };
+}
+
+/** How long after a connection closed the library may still say how its operations ended, in milliseconds. */
+const GRACE_MS = 1000;
+
+/** The operations under way. Some never end: the library's promise stays pending when the connection is gone. */
+class LiveCalls {
+  readonly #calls = new Set<SftpCall>();
+
+  add(call: SftpCall): void {
+    for (const one of this.#calls) if (one.ended) this.#calls.delete(one);
+    this.#calls.add(call);
+  }
+
+  /** Tells of those that a closed connection left without an end, and at last of all. */
+  giveUpOnClose(client: SftpLibrary): Undo {
+    const connection = (client as unknown as { client?: NodeJS.EventEmitter }).client;
+    const giveUp = (calls: readonly SftpCall[]): void => {
+      for (const call of calls) call.giveUp();
+    };
+    const closed = (): void => {
+      const calls = [...this.#calls].filter(({ operation }) => operation !== "connect");
+      setTimeout(giveUp, GRACE_MS, calls).unref();
+    };
+    connection?.on("close", closed);
+    return () => {
+      connection?.off("close", closed);
+      giveUp([...this.#calls]);
+    };
+  }
 }
 
 /** The library's own inner methods are told only as the files of a directory. */
@@ -123,18 +159,27 @@ class SftpCall {
     try {
       result = running.run(this, () => runAsCause(this.#call.recordId, work));
     } catch (error) {
-      this.#end(undefined, error, true);
+      this.#end(undefined, error, "failure");
       throw error;
     }
     if (!isPlainPromise(result)) {
-      this.#end(result, null, false);
+      this.#end(result, null, "success");
       return result;
     }
     return watched(
       result,
-      (value) => this.#end(value, null, false),
-      (error) => this.#end(undefined, error, true),
+      (value) => this.#end(value, null, "success"),
+      (error) => this.#end(undefined, error, "failure"),
     );
+  }
+
+  get ended(): boolean {
+    return this.#call.ended;
+  }
+
+  /** Nobody will ever say how it ended. */
+  giveUp(): void {
+    this.#end(undefined, null, "unknown");
   }
 
   /** A piece of a file on its way. */
@@ -144,12 +189,13 @@ class SftpCall {
     this.#bytes += chunk.byteLength;
   }
 
-  #end(result: unknown, error: unknown, failed: boolean): void {
+  #end(result: unknown, error: unknown, outcome: Outcome): void {
     this.#call.end(() => {
       const { remote, local, to } = operations[this.operation] ?? {};
       const remotePath = pathAt(this.#args, remote);
       const localPath = pathAt(this.#args, local);
       const target = pathAt(this.#args, to);
+      const whole = outcome === "success";
       return {
         protocol: "sftp",
         host: this.#host.name,
@@ -157,14 +203,15 @@ class SftpCall {
         remotePath,
         filename: localPath ?? (remotePath === null ? null : basename(remotePath)),
         message: typeof result === "string" && !Buffer.isBuffer(result) ? result : null,
-        bytes: this.#hash ? this.#bytes : null,
-        sha256: this.#hash?.digest("hex") ?? null,
+        // How much of a transfer that broke off has arrived is not known here.
+        bytes: this.#hash && whole ? this.#bytes : null,
+        sha256: this.#hash && whole ? this.#hash.digest("hex") : null,
         details: {
           ...(target !== null && { target_path: target }),
           ...this.#found(result),
         },
-        outcome: failed ? "failure" : "success",
-        error: failed ? error : null,
+        outcome,
+        error,
       };
     });
   }
