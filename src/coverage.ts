@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RowCoverage } from "./capture/typeorm/typeorm.js";
+import type { RowCapture, RowCoverage } from "./capture/typeorm/typeorm.js";
 import { decoratedEntities, decoratedServices } from "./decorate/readers.js";
 import type { Session } from "./session.js";
 
@@ -19,12 +19,14 @@ export interface AuditCoverage {
 
 export function coverageOf(session: Session | undefined): AuditCoverage {
   const rows = session?.rows ?? [];
-  const entities = decoratedEntities();
   return {
     dataSources: rows.map((capture) => capture.coverage()),
-    entitiesWithoutTable: entities
-      .filter((target) => !rows.some((capture) => capture.has(target)))
-      .map(({ name }) => name),
+    entitiesWithoutTable: entitiesWithoutTable(rows).map(({ name }) => name),
     services: decoratedServices().map(({ name }) => name),
   };
+}
+
+/** The decorated entities that none of the attached DataSources has. */
+export function entitiesWithoutTable(rows: readonly RowCapture[]): Function[] {
+  return decoratedEntities().filter((target) => !rows.some((capture) => capture.has(target)));
 }

@@ -29,8 +29,8 @@ const messages = {
   AUDIT_DECORATOR_OPTION: (decorator: string, found: string, expected: string) =>
     `${decorator} was given ${found}; expected ${expected}.`,
   // rows
-  AUDIT_DATABASE_UNSUPPORTED: (type: string, supported: string) =>
-    `Rows of a TypeORM DataSource of type "${type}" cannot be captured; that works with ${supported}. ` +
+  AUDIT_DATABASE_UNSUPPORTED: (type: string) =>
+    `Rows of a TypeORM DataSource of type "${type}" cannot be captured; that works with SQL databases. ` +
     `Do not attach this DataSource, and record what its rows go through with \`audit.record()\`.`,
   AUDIT_FIELD_UNKNOWN: (model: string, option: string, field: string, known: string) =>
     `@AuditEntity on ${model} names the field "${field}" in \`${option}\`, and ${model} has no such column. Its fields are: ${known}.`,

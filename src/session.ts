@@ -34,12 +34,14 @@ import { wrapClasses, type ClassHooks } from "./registry/classes.js";
 import { followClients, type OfferedClient } from "./registry/clients.js";
 import { AttachedTargets } from "./registry/targets.js";
 import { clientKind, clientOptions, dataSourceOptions } from "./targets.js";
+import { WithoutTable } from "./without-table.js";
 
 export class Session {
   readonly recording: Recording;
   readonly #options: CheckedOptions;
   readonly #targets = new AttachedTargets();
   readonly #rows = new Set<RowCapture>();
+  readonly #withoutTable = new WithoutTable(() => this.rows);
   readonly #undos: Undo[] = [];
 
   constructor(options: CheckedOptions) {
@@ -77,6 +79,7 @@ export class Session {
 
   /** Gives everything back. */
   end(): void {
+    this.#withoutTable.stop();
     this.#targets.releaseAll();
     for (const undo of this.#undos.splice(0).toReversed()) undo();
     // Last: requests under way are told as they are given up.
@@ -84,18 +87,20 @@ export class Session {
     resetLogRuntime();
   }
 
-  #attachRows(dataSource: DataSource, { tables }: ReturnType<typeof dataSourceOptions>): Undo {
+  #attachRows(dataSource: DataSource, attached: ReturnType<typeof dataSourceOptions>): Undo {
     const { rows } = this.#options;
     if (!this.running || rows === false) return () => {};
     return this.#targets.attach(dataSource, () => {
       const capture = captureDataSource(dataSource, this.recording.emit, {
         ...rows,
-        tables,
+        tables: attached.tables,
+        capture: attached.rows ?? rows.capture,
         decorations: entityMetadata,
         now: Date.now,
         newTransactionId: newRecordId,
       });
       this.#rows.add(capture);
+      this.#withoutTable.expect();
       return () => {
         this.#rows.delete(capture);
         capture.undo();

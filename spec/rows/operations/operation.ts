@@ -47,6 +47,8 @@ export interface Database {
   readonly unordered?: boolean | readonly string[];
   /** Operations and scenarios that this database or driver does not have, by name, with the reason. */
   readonly lacks?: Readonly<Record<string, string>>;
+  /** Operations and scenarios of which a row is not seen, or not as it was, by name. */
+  readonly unseen?: readonly string[];
   /** Operations that are recorded as a statement, by name. */
   readonly statements?: readonly string[] | undefined;
 }

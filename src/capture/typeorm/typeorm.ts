@@ -23,6 +23,8 @@ import { Tables } from "./tables.js";
 export interface RowCaptureOptions extends Partial<FamilyLimits>, Surroundings {
   /** Tables of decorated entities (and their join, closure and inheritance tables), or all. Default `"decorated"`. */
   readonly tables?: "decorated" | "all";
+  /** `"portable"`: by query builders only, whatever the driver. Default `"auto"`. */
+  readonly capture?: "auto" | "portable" | undefined;
   /** What decorators say of a class. */
   readonly decorations: Decorations;
   /** The way to capture. Default: by the driver. */
@@ -46,9 +48,16 @@ export interface RowCoverage {
 export interface RowCapture {
   readonly undo: Undo;
   coverage(): RowCoverage;
+  /** Whether the DataSource has been initialised, so that its entities are known. */
+  known(): boolean;
   /** Whether the class is an entity of this DataSource whose rows are recorded. */
   has(target: Function): boolean;
 }
+
+/** What no family sees: `initialize()` runs them before there is anything to attach to. */
+const blindToAll: Blind = [
+  "Rows that migrations change while `initialize()` runs them, and all before the attach.",
+];
 
 const DEFAULTS: FamilyLimits = { maxRowsPerStatement: 1000, maxImageBytes: 64 * 1024 * 1024 };
 
@@ -56,7 +65,7 @@ const DEFAULTS: FamilyLimits = { maxRowsPerStatement: 1000, maxImageBytes: 64 * 
  * Starts on an initialised DataSource at once, on another when it is initialised, and again after it was
  * destroyed and initialised anew. `undo` stops for good, and gives everything back.
  *
- * @throws {AuditError} `AUDIT_DATABASE_UNSUPPORTED`: no family serves this driver
+ * @throws {AuditError} `AUDIT_DATABASE_UNSUPPORTED`: not an SQL database
  * @throws {AuditError} `AUDIT_FIELD_UNKNOWN`: a decorator names a field that the entity does not have
  */
 export function captureDataSource(
@@ -64,7 +73,7 @@ export function captureDataSource(
   emit: Emit,
   options: RowCaptureOptions,
 ): RowCapture {
-  const family = options.family ?? familyOf(dataSource);
+  const family = options.family ?? familyOf(dataSource, options.capture);
   const limits: FamilyLimits = {
     maxRowsPerStatement: options.maxRowsPerStatement ?? DEFAULTS.maxRowsPerStatement,
     maxImageBytes: options.maxImageBytes ?? DEFAULTS.maxImageBytes,
@@ -120,10 +129,11 @@ export function captureDataSource(
     coverage: () => ({
       database: dataSource.options.type,
       family: family.name,
-      blind: family.blind,
+      blind: [...family.blind, ...blindToAll],
       entities: [...new Set(tables?.targets())].map((target) => target.name),
       active: stop !== undefined,
     }),
+    known: () => tables !== undefined,
     has: (target) => [...(tables?.targets() ?? [])].includes(target),
   };
 }
