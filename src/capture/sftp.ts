@@ -93,6 +93,10 @@ export function captureSftp(client: SftpLibrary, emit: Emit, options: CallOption
 /** How long after a connection closed the library may still say how its operations ended, in milliseconds. */
 const GRACE_MS = 1000;
 
+function giveUp(calls: readonly SftpCall[]): void {
+  for (const call of calls) call.giveUp();
+}
+
 /** The operations under way. Some never end: the library's promise stays pending when the connection is gone. */
 class LiveCalls {
   readonly #calls = new Set<SftpCall>();
@@ -105,9 +109,6 @@ class LiveCalls {
   /** Tells of those that a closed connection left without an end, and at last of all. */
   giveUpOnClose(client: SftpLibrary): Undo {
     const connection = (client as unknown as { client?: NodeJS.EventEmitter }).client;
-    const giveUp = (calls: readonly SftpCall[]): void => {
-      for (const call of calls) call.giveUp();
-    };
     const closed = (): void => {
       const calls = [...this.#calls].filter(({ operation }) => operation !== "connect");
       setTimeout(giveUp, GRACE_MS, calls).unref();
