@@ -18,6 +18,7 @@ import type { Outcome } from "../record/types.js";
 import { Call, type CallOptions } from "./call.js";
 import type { Emit, Undo } from "./capture.js";
 import type { SftpCallEvent } from "./event.js";
+import { replaceMethod } from "./patch.js";
 import { isPlainPromise, watched } from "./settled.js";
 
 type AnyFunction = (this: unknown, ...args: any[]) => any;
@@ -68,12 +69,12 @@ export function captureSftp(client: SftpLibrary, emit: Emit, options: CallOption
   const metered = new WeakSet<object>();
   const live = new LiveCalls();
   undos.push(live.giveUpOnClose(client));
+  const methods = client as unknown as Record<string, AnyFunction>;
   const names = [...Object.keys(operations), "_put", "_fastPut", "_fastGet"];
   for (const name of names) {
-    const method = (client as unknown as Record<string, unknown>)[name];
-    if (typeof method !== "function") continue;
+    if (typeof methods[name] !== "function") continue;
     undos.push(
-      replace(client, name, (args) => {
+      replaceMethod(methods, name, (method) => (...args: unknown[]) => {
         // What a finished operation began (its sockets, its streams) is no inside of it.
         const around = running.getStore();
         const outer = around?.ended ? undefined : around;
@@ -81,7 +82,7 @@ export function captureSftp(client: SftpLibrary, emit: Emit, options: CallOption
         const call = new SftpCall(name.replace(/^_/, ""), args, host, emit, options);
         live.add(call);
         meterStreams((client as unknown as { sftp?: SftpStreams }).sftp, metered, undos);
-        return call.run(() => Reflect.apply(method as AnyFunction, client, args));
+        return call.run(() => Reflect.apply(method, client, args));
       }),
     );
   }
@@ -246,16 +247,15 @@ interface SftpStreams {
 function meterStreams(sftp: SftpStreams | undefined, metered: WeakSet<object>, undos: Undo[]): void {
   if (!sftp || metered.has(sftp)) return;
   metered.add(sftp);
-  const { createReadStream, createWriteStream } = sftp;
   undos.push(
-    replace(sftp, "createReadStream", (args) => {
+    replaceMethod(sftp, "createReadStream", (createReadStream) => (...args: unknown[]) => {
       const stream = Reflect.apply(createReadStream, sftp, args);
       const call = running.getStore();
       // A copy on the server is read and written at once: counted as it is written.
       if (call && call.operation !== "rcopy") watchEmitted(stream, call);
       return stream;
     }),
-    replace(sftp, "createWriteStream", (args) => {
+    replaceMethod(sftp, "createWriteStream", (createWriteStream) => (...args: unknown[]) => {
       const stream = Reflect.apply(createWriteStream, sftp, args);
       const call = running.getStore();
       if (call) watchWritten(stream, call);
@@ -294,28 +294,4 @@ function watchWritten(stream: NodeJS.WritableStream, call: SftpCall): void {
 function bytesOf(chunk: unknown, encoding?: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;
   return Buffer.from(String(chunk), typeof encoding === "string" ? (encoding as BufferEncoding) : "utf8");
-}
-
-/** Replaces a method by an own property, and gives back what was there. */
-function replace(holder: object, name: string, instead: (args: unknown[]) => unknown): Undo {
-  const own = Object.getOwnPropertyDescriptor(holder, name);
-  const original = Reflect.get(holder, name) as AnyFunction;
-  const wrapper = function (...args: unknown[]): unknown {
-    return instead(args);
-  };
-  Object.defineProperties(wrapper, {
-    name: { value: original.name },
-    length: { value: original.length },
-  });
-  Object.defineProperty(holder, name, {
-    value: wrapper,
-    writable: true,
-    configurable: true,
-    enumerable: false,
-  });
-  return () => {
-    if (Object.getOwnPropertyDescriptor(holder, name)?.value !== wrapper) return;
-    if (own) Object.defineProperty(holder, name, own);
-    else Reflect.deleteProperty(holder, name);
-  };
 }

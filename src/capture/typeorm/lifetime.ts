@@ -5,7 +5,7 @@
  */
 import type { DataSource } from "typeorm";
 import type { Undo } from "../capture.js";
-import { replaceMethod } from "./patch.js";
+import { replaceMethod } from "../patch.js";
 
 /** Neither may throw. */
 export interface Lifetime {

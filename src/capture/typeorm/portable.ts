@@ -11,7 +11,7 @@
 import type { DataSource } from "typeorm";
 import type { Undo } from "../capture.js";
 import type { Family } from "./family.js";
-import { replaceMethod } from "./patch.js";
+import { replaceMethod } from "../patch.js";
 import { dataSourceOf, type WriteBuilder } from "./portable/builder.js";
 import { Execution, type Shared } from "./portable/execution.js";
 import { Transactions } from "./portable/transactions.js";

@@ -12,7 +12,7 @@ import { currentContext } from "../../context/context.js";
 import { guarded } from "../../health.js";
 import type { Undo } from "../capture.js";
 import type { ColumnImage, RowsRead } from "./family.js";
-import { replaceMethod } from "./patch.js";
+import { replaceMethod } from "../patch.js";
 
 /** Whether reads of this entity are told. */
 export type TellsReads = (metadata: EntityMetadata) => boolean;

@@ -9,7 +9,7 @@
  */
 /* oxlint-disable no-underscore-dangle -- mysql2 keeps its inner parts behind underscores */
 import type { Undo } from "../../capture.js";
-import { replaceMethod } from "../patch.js";
+import { replaceMethod } from "../../patch.js";
 import type { Raw } from "./image.js";
 import { EXTRA } from "./names.js";
 

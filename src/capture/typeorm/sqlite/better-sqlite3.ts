@@ -4,7 +4,7 @@
  * @module
  */
 import type { Undo } from "../../capture.js";
-import { replaceMethod } from "../patch.js";
+import { replaceMethod } from "../../patch.js";
 import type { SqliteConnection, StatementListener } from "./connection.js";
 
 /** What is used of better-sqlite3's `Database` and `Statement`. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Undo } from "../capture.js";
+import type { Undo } from "./capture.js";
 
 type Method = (...args: any[]) => any;
 
