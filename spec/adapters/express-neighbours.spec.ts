@@ -113,7 +113,8 @@ describe("Express beside its usual neighbours", { timeout: 120_000 }, () => {
       assert.deepEqual([requestBody?.bytes, requestBody?.truncated], [UPLOAD_BYTES, true]);
       const held = new Set(requestBody?.chunks.map(({ buffer }) => buffer));
       const bytes = [...held].reduce((sum, buffer) => sum + buffer.byteLength, 0);
-      assert.ok(bytes <= 65_536 + 8192, `${bytes} bytes are held for one body`);
+      // Small pieces are cut from a pool that all share; its size is the Node version's.
+      assert.ok(bytes <= 65_536 + Buffer.poolSize, `${bytes} bytes are held for one body`);
     }
   });
 

@@ -242,7 +242,7 @@ describe("SftpClient", () => {
 
   it("gives a failed connection back to be tried again", async () => {
     const client = new Lab();
-    await assert.rejects(client.connect({ ...lab.address, password: "wrong", readyTimeout: 500 }));
+    await assert.rejects(client.connect({ ...lab.address, password: "wrong", readyTimeout: 5000 }));
     await client.connect(lab.address);
     await client.close();
   });

@@ -145,7 +145,9 @@ export class RequestRecorder implements RequestPart {
 
   #outcome(): Outcome {
     if (this.#sent) return outcomeOfStatus(this.#response.statusCode);
-    return this.#response.errored ? "failure" : "aborted";
+    const errored = this.#response.errored as NodeJS.ErrnoException | null;
+    // Newer Nodes put this error on answers that were waiting for an earlier one when the client went.
+    return errored && errored.code !== "ECONNRESET" ? "failure" : "aborted";
   }
 
   #event(outcome: Outcome): RequestEvent | null {
