@@ -6,20 +6,12 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, it } from "node:test";
+import type { Coverage } from "./rows/coverage.js";
 import { snippets } from "./support/readme.js";
 
 const root = resolve(__dirname, "../..");
 const readme = join(root, "README.md");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-
-interface Coverage {
-  readonly database: string;
-  readonly typeorm: string;
-  readonly operations: number;
-  readonly exact: number;
-  readonly statement: number;
-  readonly unseen: number;
-}
 
 function coverageTable(coverage: readonly Coverage[]): string {
   const rows = coverage.map(({ database, typeorm, exact, statement, unseen, operations }) =>

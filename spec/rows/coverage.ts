@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 
 const file = join("docs", "row-coverage.json");
 
-interface Coverage {
+export interface Coverage {
   readonly database: string;
   readonly typeorm: string;
   readonly operations: number;

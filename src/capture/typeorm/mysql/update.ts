@@ -111,16 +111,20 @@ async function remembered(
   const after = imagesOf(table, complete ? namesOf(table) : table.primary, row?.[2] ?? null);
   if (after.length !== count) return many();
   if (complete) return { answer, changes: pairs(work, statement, before, after) };
-  const read = await rowsByKey(work, table, after);
-  return {
-    answer,
-    changes: pairs(
-      work,
-      statement,
-      before,
-      after.map((key) => read.get(keyText(table.primary, key))),
-    ),
-  };
+  return { answer, changes: await pairsReadAgain(work, statement, before, after) };
+}
+
+/** The pairs, with the rows as they are now under `keys`, in the order of `before`. */
+async function pairsReadAgain(
+  work: Work,
+  statement: UpdateStatement,
+  before: readonly ColumnImage[],
+  keys: readonly ColumnImage[],
+): Promise<RowChange[]> {
+  const { table } = work;
+  const read = await rowsByKey(work, table, keys);
+  const after = keys.map((key) => read.get(keyText(table.primary, key)));
+  return pairs(work, statement, before, after);
 }
 
 /** Rows that did not change are left out. A row that is gone was taken by a trigger, or never changed. */
@@ -151,15 +155,6 @@ async function locked(work: Work, statement: UpdateStatement, keyChanges: boolea
       const first = before.slice(0, FIRST_ROWS);
       return { answer, changes: changed === 0 ? [] : [work.opaque(changed, { verb: "update", first })] };
     }
-    const read = await rowsByKey(work, table, before);
-    return {
-      answer,
-      changes: pairs(
-        work,
-        statement,
-        before,
-        before.map((row) => read.get(keyText(table.primary, row))),
-      ),
-    };
+    return { answer, changes: await pairsReadAgain(work, statement, before, before) };
   });
 }
