@@ -3,7 +3,7 @@
  *
  * Any number of processes append with single `write` calls on `O_APPEND` descriptors; the kernel puts them one
  * after the other. Before each batch the path is looked at: if another process has rotated it, or somebody
- * has moved or deleted it, it is opened anew. A half line that a killed writer left is closed off first.
+ * has moved or deleted it, it is opened anew. Half lines of killed writers are kept from running into ours.
  *
  * @module
  */
@@ -15,20 +15,19 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
-  readSync,
   statSync,
   writeSync,
 } from "node:fs";
 import type { Stats } from "node:fs";
 import { dirname } from "node:path";
+import { endHalfLine, partFromHalfLine } from "./half-line.js";
+import { fault } from "../health.js";
 import type { FileSettings } from "./protocol.js";
 import { wholeLines } from "./ring.js";
 import { rotate } from "./rotate.js";
 
 const NEWLINE = 10;
 const DAY_MS = 86_400_000;
-/** A last byte that is no newline is a half line only if the file does not grow for so long. */
-const HALF_LINE_MS = 2;
 /** How often, 1 ms apart, a rotation is tried while another process holds the lock. */
 const ROTATE_TRIES = 20;
 const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
@@ -39,8 +38,6 @@ export class LogFile {
   #inode = -1;
   /** How long the file is if nobody else has written since our last batch; -1 when we cannot know. */
   #expectedSize = -1;
-  /** Another process has been seen writing to this file. */
-  #shared = false;
 
   /** @param retire - takes over the descriptor of a file that has become a backup, to sync and close it */
   constructor(
@@ -70,7 +67,7 @@ export class LogFile {
     const { maxBytes } = this.settings;
     let { size } = this.#current();
     if (this.#isDue(size, lines)) size = this.#rotate(lines);
-    if (size !== this.#expectedSize) size = this.#closeOffHalfLine(size);
+    if (size !== this.#expectedSize) size = endHalfLine(this.#fd, size);
     this.sizeBefore = size;
     return maxBytes > 0 && size + lines.length > maxBytes ? wholeLines(lines, maxBytes - size) : lines.length;
   }
@@ -86,15 +83,17 @@ export class LogFile {
     try {
       while (done < lines.length) done += writeSync(this.#fd, lines, done, lines.length - done);
     } catch (error) {
-      // The half line that may stand there now is closed off before the next batch, which begins with that line.
-      this.#expectedSize = -1;
-      const whole = lastWholeLine(lines, done);
-      if (whole === 0) throw error;
-      return whole;
+      // The half line that may stand there now is ended before the next batch, which begins with that line.
+      if (lastWholeLine(lines, done) === 0) {
+        this.#expectedSize = -1;
+        throw error;
+      }
     }
-    this.#expectedSize = this.sizeBefore + done;
-    if (this.#shared) this.#unglue(lines);
-    return done;
+    const { size } = fstatSync(this.#fd);
+    const alone = size === this.sizeBefore + done;
+    if (!alone && !partFromHalfLine(this.#fd, done, this.settings.path)) this.#repeatFirst(lines);
+    this.#expectedSize = alone && done === lines.length ? size : -1;
+    return lastWholeLine(lines, done);
   }
 
   sync(): void {
@@ -104,6 +103,15 @@ export class LogFile {
   close(): void {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
+  }
+
+  /* What was written counts, whatever comes of this: it must not be written twice as a whole. */
+  #repeatFirst(lines: Buffer): void {
+    try {
+      writeSync(this.#fd, Buffer.concat([Buffer.from("\n"), lines.subarray(0, lines.indexOf(NEWLINE) + 1)]));
+    } catch (error) {
+      fault("writer.disk", error);
+    }
   }
 
   #current(): Stats {
@@ -133,44 +141,6 @@ export class LogFile {
     }
     // The lock's owner takes its time: better a file that is too long than a line that waits.
     return fstatSync(this.#fd).size;
-  }
-
-  /** Others have written, or we have just come: if the last of them was killed amid a line, end that line. */
-  #closeOffHalfLine(size: number): number {
-    this.#shared = this.#expectedSize >= 0;
-    let seen = size;
-    while (seen > 0 && this.#byteAt(seen - 1) !== NEWLINE) {
-      Atomics.wait(pause, 0, 0, HALF_LINE_MS);
-      const now = fstatSync(this.#fd).size;
-      if (now === seen) {
-        writeSync(this.#fd, "\n");
-        return seen + 1;
-      }
-      seen = now;
-    }
-    return seen;
-  }
-
-  /**
-   * A writer killed while our `write` waited behind its own leaves its half line right before our first one.
-   * Only possible if others wrote at the same moment; then our batch is found, and a glued line written again.
-   */
-  #unglue(lines: Buffer): void {
-    const { size } = fstatSync(this.#fd);
-    if (size === this.#expectedSize) return;
-    this.#expectedSize = -1;
-    if (this.sizeBefore === 0) return;
-    const start = this.sizeBefore - 1;
-    const region = Buffer.allocUnsafe(size - start);
-    const read = readSync(this.#fd, region, 0, region.length, start);
-    const first = lines.subarray(0, lines.indexOf(NEWLINE) + 1);
-    const at = region.subarray(0, read).indexOf(first);
-    if (at > 0 && region[at - 1] !== NEWLINE) writeSync(this.#fd, first);
-  }
-
-  #byteAt(position: number): number | undefined {
-    const byte = Buffer.allocUnsafe(1);
-    return readSync(this.#fd, byte, 0, 1, position) === 1 ? byte[0] : undefined;
   }
 }
 

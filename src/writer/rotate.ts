@@ -8,7 +8,7 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { renameSync, statSync } from "node:fs";
+import { readdirSync, renameSync, statSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import { withLock } from "./lock.js";
 
@@ -32,10 +32,14 @@ export function rotate(path: string, inode: number, now: number): boolean {
   return renamed;
 }
 
+/* Two backups of one moment would sort by chance. */
+let lastStamp = 0;
+
 /** `audit.log` → `audit-20261124T084100.123Z-1f3a9c2b.log`: sorts by time, and is matched by `audit*.log`. */
 function backupPath(path: string, now: number): string {
   const extension = extname(path);
-  const stamp = new Date(now).toISOString().replace(/[-:]/g, "");
+  lastStamp = Math.max(now, lastStamp + 1);
+  const stamp = new Date(lastStamp).toISOString().replace(/[-:]/g, "");
   const unique = randomBytes(4).toString("hex");
   return join(dirname(path), `${basename(path, extension)}-${stamp}-${unique}${extension}`);
 }
@@ -47,4 +51,17 @@ export function backupPattern(path: string): RegExp {
     text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"),
   );
   return new RegExp(`^${name}-\\d{8}T\\d{6}\\.\\d{3}Z-[0-9a-f]{8}${end}(\\.gz)?$`);
+}
+
+/** Where the file with `inode` is now: under its own path, or a backup's; `undefined` when it has been deleted. */
+export function pathOfInode(path: string, inode: number): string | undefined {
+  const isInode = (candidate: string): boolean =>
+    statSync(candidate, { throwIfNoEntry: false })?.ino === inode;
+  if (isInode(path)) return path;
+  const pattern = backupPattern(path);
+  const folder = dirname(path);
+  return readdirSync(folder)
+    .filter((name) => pattern.test(name))
+    .map((name) => join(folder, name))
+    .find(isInode);
 }

@@ -3,20 +3,10 @@
  *
  * @module
  */
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  statSync,
-} from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync } from "node:fs";
 import { FLIGHT_BYTES, FLIGHT_INODE, FLIGHT_SIZE, loadNumber, type FileSettings } from "./protocol.js";
 import type { Ring } from "./ring.js";
-import { backupPattern } from "./rotate.js";
+import { pathOfInode } from "./rotate.js";
 
 const NEWLINE = 10;
 
@@ -25,20 +15,10 @@ export function settleFlight(ring: Ring, settings: FileSettings): void {
   const flight = ring.words[FLIGHT_BYTES] ?? 0;
   ring.words[FLIGHT_BYTES] = 0;
   const lines = flight > 0 ? ring.peek(ring.capacity)?.subarray(0, flight) : undefined;
-  const path = lines && pathOf(settings.path, loadNumber(ring.words, FLIGHT_INODE));
+  const path = lines && pathOfInode(settings.path, loadNumber(ring.words, FLIGHT_INODE));
   if (!lines || !path) return;
   const arrived = arrivedBytes(lines, readFrom(path, loadNumber(ring.words, FLIGHT_SIZE), settings.mode));
   if (arrived > 0) ring.consume(arrived);
-}
-
-/* Another process may have made a backup of the file meanwhile. */
-function pathOf(path: string, inode: number): string | undefined {
-  const pattern = backupPattern(path);
-  const folder = dirname(path);
-  return readdirSync(folder)
-    .filter((name) => name === basename(path) || pattern.test(name))
-    .map((name) => join(folder, name))
-    .find((candidate) => statSync(candidate, { throwIfNoEntry: false })?.ino === inode);
 }
 
 function readFrom(path: string, start: number, mode: number): Buffer {

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { appendFileSync, closeSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { LogFile } from "#dist/writer/file";
+import { inFolder } from "./support.js";
+
+/** Two writers on `a.log`, as two processes have them. */
+function twoFiles(folder: string, maxBytes = 0): [LogFile, LogFile] {
+  const path = join(folder, "a.log");
+  const settings = { path, mode: 0o600, maxBytes, daily: false, gzip: false, keep: {} };
+  return [new LogFile(settings, closeSync), new LogFile(settings, closeSync)];
+}
+
+/** Writes lines; `amid` happens after the file was looked at, right before the `write`. */
+function put(file: LogFile, text: string, amid: () => void = () => {}): void {
+  const lines = Buffer.from(text);
+  assert.equal(file.prepare(lines), lines.length);
+  amid();
+  assert.equal(file.write(lines), lines.length);
+}
+
+/** What stands in `a.log` and its backups, line by line. */
+function linesIn(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n"));
+}
+
+/** The half line of a killed writer: its last byte may have become a newline. */
+const HALF = '{"half":"half"';
+const isHalf = (line: string): boolean => line === HALF || line === HALF.slice(0, -1);
+
+/** Each of `lines` stands alone, once, and nothing but half lines stands beside them. */
+function assertWhole(folder: string, lines: readonly string[], halves: number): void {
+  const found = linesIn(folder).filter(Boolean);
+  assert.deepEqual(found.filter((line) => !isHalf(line)).toSorted(), lines.toSorted());
+  assert.equal(found.filter(isHalf).length, halves);
+}
+
+describe("the half line of a writer that is killed between our look at the file and our write", () => {
+  const moments: Record<string, (folder: string, path: string, half: () => void) => [string[], number]> = {
+    "before our first batch, of an empty file"(folder, _path, half) {
+      const [a] = twoFiles(folder);
+      put(a, "a1\na2\n", half);
+      return [["a1", "a2"], 1];
+    },
+    "before our first batch, of another's file"(folder, path, half) {
+      writeFileSync(path, "old\n");
+      const [a] = twoFiles(folder);
+      put(a, "a1\n", half);
+      return [["old", "a1"], 1];
+    },
+    "before our second batch, as the first sign of another writer"(folder, _path, half) {
+      const [a] = twoFiles(folder);
+      put(a, "a1\n");
+      put(a, "a2\n", half);
+      return [["a1", "a2"], 1];
+    },
+    "before each of many batches of two writers"(folder, _path, half) {
+      const files = twoFiles(folder);
+      const lines = Array.from({ length: 20 }, (_, index) => `line ${index}`);
+      for (const [index, line] of lines.entries()) put(files[index % 2]!, `${line}\n`, half);
+      return [lines, 20];
+    },
+    "after a batch of a living writer"(folder, _path, half) {
+      const [a, b] = twoFiles(folder);
+      put(b, "b1\n");
+      put(a, "a1\n", () => {
+        put(b, "b2\n");
+        half();
+      });
+      put(b, "b3\n");
+      return [["b1", "b2", "b3", "a1"], 1];
+    },
+    "before a batch of the other that is before ours"(folder, _path, half) {
+      const [a, b] = twoFiles(folder);
+      put(a, "a1\n");
+      put(a, "a2\n", () => put(b, "b1\n", half));
+      return [["a1", "a2", "b1"], 1];
+    },
+    "before our first batch after a rotation"(folder, _path, half) {
+      const [a] = twoFiles(folder, 10);
+      put(a, "123456789\n");
+      put(a, "a2\n", half);
+      return [["123456789", "a2"], 1];
+    },
+    "in the file that the other has just made a backup"(folder, path, half) {
+      const [a, b] = twoFiles(folder);
+      put(a, "a1\n");
+      put(a, "a2\n", () => {
+        half();
+        renameSync(path, join(folder, "a-20260101T000000.000Z-00000001.log"));
+        put(b, "b1\n");
+      });
+      put(a, "a3\n", half);
+      return [["a1", "a2", "b1", "a3"], 2];
+    },
+  };
+
+  for (const [when, happen] of Object.entries(moments)) {
+    it(`is not glued to a line of ours: ${when}`, () =>
+      inFolder((folder) => {
+        const path = join(folder, "a.log");
+        const [lines, halves] = happen(folder, path, () => appendFileSync(path, HALF));
+        assertWhole(folder, lines, halves);
+      }));
+  }
+
+  it("does not make us touch another's line that ends as ours does", () =>
+    inFolder((folder) => {
+      const [a, b] = twoFiles(folder);
+      put(a, "x\n", () => {
+        put(b, "yx\n");
+        put(b, "zx\n");
+      });
+      assert.deepEqual(linesIn(folder), ["yx", "zx", "x", ""]);
+    }));
+
+  it("leaves no empty line where nothing was killed", () =>
+    inFolder((folder) => {
+      const files = twoFiles(folder, 40);
+      for (let n = 0; n < 50; n += 1) put(files[n % 2]!, `${n}\n`, () => put(files[(n + 1) % 2]!, `b${n}\n`));
+      const found = linesIn(folder);
+      assert.equal(found.filter(Boolean).length, 100);
+      assert.equal(found.length, 100 + readdirSync(folder).length, "the end of each file is the only one");
+    }));
+});
