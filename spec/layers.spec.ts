@@ -28,7 +28,8 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
     types: ["record/types", "capture/capture"],
   },
   clients: { code: [...COMMON, "decorate", "registry"] },
-  read: { code: [...COMMON, "record"] },
+  // Of the write path, only how it names backups.
+  read: { code: [...COMMON, "record", "writer/backup-name"] },
   cli: { code: [...COMMON, "read", "record", "viewer"] },
   viewer: { code: [...COMMON, "read"] },
 };

@@ -48,6 +48,12 @@ const messages = {
     `The ring of ${path} is full: ${limit} bytes wait to be written. Raise \`ringBytes\`, or set \`onFull\` to "block" or "drop".`,
   AUDIT_FLUSH_TIMEOUT: (path: string, waiting: number, limit: number) =>
     `${waiting} records of ${path} were not on the file after ${limit} ms. They stay queued; see \`audit.health()\` for what the system says.`,
+
+  // reading
+  AUDIT_TRAIL_MISSING: (place: string, found: string) =>
+    `There is nothing to read at ${place}: ${found}. Name the directory of the audit's files, or the files themselves.`,
+  AUDIT_FILTER_INVALID: (option: string, found: string, expected: string) =>
+    `\`${option}\` is ${JSON.stringify(found)}; expected ${expected}.`,
 } as const;
 
 type Messages = typeof messages;

@@ -10,8 +10,8 @@ import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { fault } from "../health.js";
+import { backupPattern } from "./backup-name.js";
 import type { FileSettings } from "./protocol.js";
-import { backupPattern } from "./rotate.js";
 
 /** A process that has not seen the rotation yet may append to a backup for a moment. */
 const GRACE_MS = 5000;

@@ -9,7 +9,8 @@
  */
 import { randomBytes } from "node:crypto";
 import { readdirSync, renameSync, statSync } from "node:fs";
-import { basename, dirname, extname, join } from "node:path";
+import { dirname, join } from "node:path";
+import { backupPath, backupPattern } from "./backup-name.js";
 import { withLock } from "./lock.js";
 
 /**
@@ -22,7 +23,7 @@ export function rotate(path: string, inode: number, now: number): boolean {
   withLock(`${path}.lock`, () => {
     if (statSync(path, { throwIfNoEntry: false })?.ino !== inode) return;
     try {
-      renameSync(path, backupPath(path, now));
+      renameSync(path, nextBackup(path, now));
       renamed = true;
     } catch (error) {
       // ENOENT: a process without our lock was faster.
@@ -35,22 +36,9 @@ export function rotate(path: string, inode: number, now: number): boolean {
 /* Two backups of one moment would sort by chance. */
 let lastStamp = 0;
 
-/** `audit.log` → `audit-20261124T084100.123Z-1f3a9c2b.log`: sorts by time, and is matched by `audit*.log`. */
-function backupPath(path: string, now: number): string {
-  const extension = extname(path);
+function nextBackup(path: string, now: number): string {
   lastStamp = Math.max(now, lastStamp + 1);
-  const stamp = new Date(lastStamp).toISOString().replace(/[-:]/g, "");
-  const unique = randomBytes(4).toString("hex");
-  return join(dirname(path), `${basename(path, extension)}-${stamp}-${unique}${extension}`);
-}
-
-/** Matches the file names of backups of `path`; compressed ones too. */
-export function backupPattern(path: string): RegExp {
-  const extension = extname(path);
-  const [name, end] = [basename(path, extension), extension].map((text) =>
-    text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"),
-  );
-  return new RegExp(`^${name}-\\d{8}T\\d{6}\\.\\d{3}Z-[0-9a-f]{8}${end}(\\.gz)?$`);
+  return backupPath(path, lastStamp, randomBytes(4).toString("hex"));
 }
 
 /** Where the file with `inode` is now: under its own path, or a backup's; `undefined` when it has been deleted. */

@@ -1,0 +1,66 @@
+/**
+ * What is asked of records of any kind: who, on what, what happened, where. SQL has the same under the same names
+ * in `sql/`.
+ *
+ * Reads records as they stand in files, where a field can be of any kind.
+ *
+ * @module
+ */
+import type { LogRecord } from "./records.js";
+
+type Loose = Record<string, any>;
+
+/** A value as text; `undefined` for what is not there. */
+function text(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  return value === undefined || value === null ? undefined : JSON.stringify(value);
+}
+
+/** A field of an object, whatever the object is. */
+function of(value: unknown, field: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, field)
+    ? (value as Loose)[field]
+    : undefined;
+}
+
+const field = (name: string) => (record: LogRecord) => text((record as Loose)[name]);
+
+export const facts = {
+  name: field("name"),
+  outcome: field("outcome"),
+  service: field("service_name"),
+  request: field("request_id"),
+  route: field("route"),
+  user: (record: LogRecord) => text(of(record.user, "id")),
+  model: (record: LogRecord) =>
+    text((record as Loose)["model"]) ?? text(of((record as Loose)["target"], "type")),
+  event: (record: LogRecord) => {
+    const { event_type, event, action, extra } = record as Loose;
+    return text(event_type) ?? text(event) ?? text(action) ?? text(of(extra, "action"));
+  },
+  /** One row's, or those that a record of many rows names. */
+  ids: (record: LogRecord): string[] => {
+    const { instance_id, target, instance_ids } = record as Loose;
+    const one = text(instance_id) ?? text(of(target, "id"));
+    if (one !== undefined) return [one];
+    return Array.isArray(instance_ids) ? instance_ids.map((id) => text(id) ?? "") : [];
+  },
+  status: (record: LogRecord): number | undefined => {
+    const status = of((record as Loose)["response_repr"], "status_code");
+    return typeof status === "number" ? status : undefined;
+  },
+  method: (record: LogRecord) => text(of((record as Loose)["request_repr"], "method")),
+  /** Where the request went: the path of one that came in, the endpoint of a call. */
+  place: (record: LogRecord) => {
+    const request = (record as Loose)["request_repr"];
+    return text(of(request, "path")) ?? text(of(request, "endpoint")) ?? text(of(request, "remote_path"));
+  },
+  /** Seconds. */
+  duration: (record: LogRecord): number | undefined => {
+    const time = (record as Loose)["execution_time"];
+    return typeof time === "number" ? time : undefined;
+  },
+  /** @param sought - in lower case */
+  contains: (record: LogRecord, sought: string): boolean =>
+    Object.values(record).some((value) => text(value)?.toLowerCase().includes(sought)),
+};

@@ -1,0 +1,111 @@
+/**
+ * Finds the files of a trail: what is being written, and its backups, compressed or not, oldest first.
+ *
+ * @module
+ */
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { AuditError } from "../errors.js";
+import { parseBackupName } from "../writer/backup-name.js";
+
+/** One file of a trail, as it was when it was found. */
+export interface TrailFile {
+  readonly path: string;
+  /** The file that is written: `audit.log`, also of its backups. */
+  readonly log: string;
+  /** A backup is not written any more, but for some moments after its rotation. */
+  readonly live: boolean;
+  readonly gzip: boolean;
+  /** Of a backup, when it was rotated, as its name has it: `20261124T084100.123Z`. */
+  readonly stamp: string | undefined;
+  readonly size: number;
+  readonly changedAt: number;
+  /** Device and inode: the same file under another name after its rotation. */
+  readonly identity: string;
+}
+
+export interface FindOptions {
+  /** Only these: `["audit", "api.log"]`; the extension may be left out. Default: all. */
+  readonly logs?: readonly string[] | undefined;
+}
+
+/** Files of other endings are found by their backups, or by their path. */
+const LIVE = /\.(?:log|jsonl|ndjson)(?:\.gz)?$/u;
+
+/**
+ * The files of a trail: backups in the order of their rotation, then what is being written.
+ *
+ * @param where - a directory, or paths of files
+ * @throws {AuditError} `AUDIT_TRAIL_MISSING`: there is no such directory or file, or none in it
+ * @example
+ * const files = await findFiles("audit_logs", { logs: ["audit"] });
+ */
+export async function findFiles(
+  where: string | readonly string[],
+  { logs }: FindOptions = {},
+): Promise<TrailFile[]> {
+  const places = typeof where === "string" ? [where] : where;
+  const found = (await Promise.all(places.map((place) => filesAt(place)))).flat();
+  const once = [...new Map(found.map((file) => [file.identity, file])).values()];
+  const wanted = logs && new Set(logs.flatMap((name) => [name, `${name}.log`]));
+  const files = wanted ? once.filter(({ log }) => wanted.has(log)) : once;
+  if (files.length === 0) throw new AuditError("AUDIT_TRAIL_MISSING", [places.join(", "), "no log file"]);
+  return files.toSorted(byAge);
+}
+
+/** A backup's stamp is the end of its records, so live files come last. */
+function byAge(one: TrailFile, other: TrailFile): number {
+  const [a, b] = [one.stamp ?? "~", other.stamp ?? "~"];
+  if (a !== b) return a < b ? -1 : 1;
+  return one.path < other.path ? -1 : 1;
+}
+
+async function filesAt(place: string): Promise<TrailFile[]> {
+  const at = await stat(place).catch((error: NodeJS.ErrnoException) => {
+    throw new AuditError("AUDIT_TRAIL_MISSING", [place, error.code ?? error.message]);
+  });
+  if (!at.isDirectory()) {
+    const file = await describeFile(place);
+    return file ? [file] : [];
+  }
+  const names = (await readdir(place)).filter((name) => !name.startsWith("."));
+  const backups = names.filter((name) => parseBackupName(name));
+  const lives = new Set(backups.map((name) => parseBackupName(name)!.log));
+  const chosen = names.filter((name) => parseBackupName(name) || lives.has(name) || LIVE.test(name));
+  // For a moment after its compression a backup is there twice. The compressed one is whole, and stays.
+  const there = new Set(names);
+  const single = chosen.filter((name) => !(parseBackupName(name) && there.has(`${name}.gz`)));
+  const files = await Promise.all(single.map((name) => describeFile(join(place, name))));
+  return files.filter((file) => file !== undefined);
+}
+
+/** Undefined where the file is gone, or is none: it was rotated or compressed meanwhile. */
+export async function describeFile(path: string): Promise<TrailFile | undefined> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  if (!found?.isFile()) return undefined;
+  const name = basename(path);
+  const backup = parseBackupName(name);
+  return {
+    path,
+    log: backup?.log ?? name.replace(/\.gz$/u, ""),
+    live: !backup,
+    gzip: name.endsWith(".gz"),
+    stamp: backup?.stamp,
+    size: Number(found.size),
+    changedAt: Number(found.mtimeMs),
+    identity: `${found.dev}:${found.ino}`,
+  };
+}
+
+/**
+ * Where the file is now: under the same name, under that of its backup, or compressed.
+ *
+ * @returns undefined when it is gone for good
+ */
+export async function locate(file: TrailFile): Promise<TrailFile | undefined> {
+  const same = await describeFile(file.path);
+  if (same?.identity === file.identity) return same;
+  const siblings = await filesAt(dirname(file.path)).catch(() => []);
+  const renamed = siblings.find(({ identity }) => identity === file.identity);
+  return renamed ?? (file.gzip ? undefined : describeFile(`${file.path}.gz`));
+}
