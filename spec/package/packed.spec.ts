@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -51,6 +52,16 @@ describe("the packed tarball, in a fresh project", () => {
   });
 
   after(() => rm(installed, { recursive: true, force: true }));
+
+  it("has the command line, without what its users may not have", () => {
+    const run = (...args: string[]) =>
+      execFileSync("npx", ["--no-install", "activity-audit", ...args], { cwd: installed, encoding: "utf8" });
+    const help = run("--help");
+    for (const command of ["tail", "timeline", "history", "as-of"])
+      assert.match(help, new RegExp(`^  ${command} `, "mu"));
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    assert.equal(run("--version"), `${version}\n`);
+  });
 
   for (const type of ["commonjs", "module"] as const) {
     it(`runs the README's example in a project of type ${type}`, async () => {

@@ -38,8 +38,8 @@ export interface RecordFilter {
 /** A filter made ready. */
 export interface Matcher {
   test(record: LogRecord): boolean;
-  /** Each must be in a line for its record to pass: cheaper to look for than to parse. */
-  readonly needles: readonly Buffer[];
+  /** False for a line whose record cannot pass: cheaper than to parse it. */
+  mayHold(line: Buffer): boolean;
 }
 
 const EQUAL = ["name", "user", "model", "event", "outcome", "service", "request"] as const;
@@ -54,12 +54,12 @@ export function matcher(filter: RecordFilter = {}): Matcher {
     const values = new Set(wanted);
     const read = facts[field];
     tests.push((record) => values.has(read(record) as string));
-    if (wanted.length === 1) needles.push(...needle(wanted[0]!));
+    if (wanted.length === 1) needles.push(...needleOf(wanted[0]!));
   }
   if (filter.id) {
     const values = new Set(filter.id);
     tests.push((record) => facts.ids(record).some((id) => values.has(id)));
-    if (filter.id.length === 1) needles.push(...needle(filter.id[0]!));
+    if (filter.id.length === 1) needles.push(...needleOf(filter.id[0]!));
   }
   if (filter.route) {
     const patterns = filter.route.map(glob);
@@ -82,11 +82,14 @@ export function matcher(filter: RecordFilter = {}): Matcher {
     const sought = text.toLowerCase();
     tests.push((record) => facts.contains(record, sought));
   }
-  return { test: (record) => tests.every((holds) => holds(record)), needles };
+  return {
+    test: (record) => tests.every((holds) => holds(record)),
+    mayHold: (line) => needles.every((needle) => line.includes(needle)),
+  };
 }
 
-/** Only of texts that JSON writes in one way. */
-function needle(value: string): Buffer[] {
+/** What is in every line that has this value; nothing, where JSON can write it in several ways. */
+export function needleOf(value: string): Buffer[] {
   return /^[\w .:@-]+$/u.test(value) ? [Buffer.from(value)] : [];
 }
 

@@ -14,6 +14,8 @@ export type LogRecord = AuditRecord | ContainerRecord;
 
 export interface ReadOptions {
   readonly filter?: RecordFilter | undefined;
+  /** For what a filter cannot say; then `filter` only tells which files to leave out. */
+  readonly match?: Matcher | undefined;
   readonly report?: ReadReport | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -31,7 +33,7 @@ export async function* readRecords(
   files: readonly TrailFile[],
   options: ReadOptions = {},
 ): AsyncGenerator<LogRecord[]> {
-  const match = matcher(options.filter);
+  const match = options.match ?? matcher(options.filter);
   for (const file of files.filter((one) => canHold(one, options.filter))) {
     for await (const lines of readLines(file, options)) {
       const records: LogRecord[] = [];
@@ -122,7 +124,7 @@ function parseLine(
   report: ReadReport | undefined,
 ): LogRecord | undefined {
   if (bytes.length === 0) return undefined;
-  for (const needle of match.needles) if (!bytes.includes(needle)) return undefined;
+  if (!match.mayHold(bytes)) return undefined;
   const bad = (why: string) => {
     // What is being written is not yet a line; nothing is wrong with it.
     if (!(live && fault === "unended")) report?.bad({ path, line: number, offset, why });
@@ -132,6 +134,13 @@ function parseLine(
   const record = parseRecord(bytes.toString());
   if (!record) return bad(fault === "unended" ? "the file ends before the line" : "no record");
   return match.test(record) ? record : undefined;
+}
+
+/** The record in the bytes of one line; undefined if there is none, or it is not asked for. */
+export function recordOf(bytes: Buffer, match: Matcher): LogRecord | undefined {
+  if (!match.mayHold(bytes)) return undefined;
+  const record = parseRecord(bytes.toString());
+  return record && match.test(record) ? record : undefined;
 }
 
 /**

@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+/**
+ * The command line: `npx activity-audit`. Each command is one file.
+ *
+ * @module
+ */
+import { Command, CommanderError } from "commander";
+import pc from "picocolors";
+import { AuditError } from "../errors.js";
+import { safe, safeJson } from "./safe.js";
+import { asOfCommand } from "./as-of.js";
+import { historyCommand } from "./history.js";
+import { tailCommand } from "./tail.js";
+import { timelineCommand } from "./timeline.js";
+
+const { version } = require("../../package.json") as { version: string };
+
+async function main(): Promise<void> {
+  const program = new Command("activity-audit")
+    .description("Reads the trail that activity-audit writes.")
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError("(--help shows how)");
+  for (const add of [tailCommand, timelineCommand, historyCommand, asOfCommand]) add(program);
+  program.addHelpText(
+    "after",
+    "\nEnds with 0: found; 1: nothing found, or something is wrong; 2: not asked rightly.",
+  );
+
+  // `activity-audit tail | head`: the reader has seen enough.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.exitCode = failed(error);
+  }
+}
+
+/** Says why, and gives the exit code. */
+function failed(error: unknown): number {
+  // commander has said it already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (process.argv.includes("--json")) process.stderr.write(`${safeJson({ error: { code, message } })}\n`);
+  else process.stderr.write(`${pc.red("error:")} ${safe(message)}\n`);
+  if (!(error instanceof AuditError) && process.env["DEBUG"]) console.error(error);
+  return 2;
+}
+
+void main();
