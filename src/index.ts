@@ -32,11 +32,13 @@ export { apiFile, appFile, auditFile, loginFile, type FilePartOptions } from "./
 export type { AuditLoggingOptions } from "./log/options.js";
 export type {
   AuditRecord,
+  CallAttemptRepr,
   ContainerRecord,
   CrudRecord,
   CustomRecord,
   ExternalCallRecord,
   HttpCallRecord,
+  HttpCallResponseRepr,
   HttpRequestRepr,
   HttpResponseRepr,
   InternalRequestRecord,

@@ -7,7 +7,7 @@ import type { AxiosInstance } from "axios";
 import type SftpLibrary from "ssh2-sftp-client";
 import type { DataSource } from "typeorm";
 import { methodFacts } from "./adapters/handler.js";
-import { captureAxios } from "./capture/axios.js";
+import { captureAxios } from "./capture/axios/axios.js";
 import type { CallOptions } from "./capture/call.js";
 import type { Undo } from "./capture/capture.js";
 import { enrichCurrentRequest } from "./capture/http/enrich.js";

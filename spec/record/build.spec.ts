@@ -218,6 +218,20 @@ describe("a record of a call", () => {
     assert.deepEqual(record.response_repr.body, { deep: { list: [1] } });
   });
 
+  it("has the attempts of a call that was repeated, and none where there was one", () => {
+    const error = new Error("Request failed with status code 503");
+    const attempts = [
+      { status: 503, error, durationMs: 12.5 },
+      { status: 200, error: null, durationMs: 9 },
+    ];
+    assert.deepEqual(written(buildRecord(httpCallEvent({ attempts }), STAMP)).response_repr.attempts, [
+      { attempt: 1, status_code: 503, error_message: error.message, execution_time: 0.0125 },
+      { attempt: 2, status_code: 200, error_message: null, execution_time: 0.009 },
+    ]);
+    const once = written(buildRecord(httpCallEvent(), STAMP)).response_repr;
+    assert.equal("attempts" in once, false);
+  });
+
   it("tells of a refused connection what Node tells of it", () => {
     const refused = Object.assign(new AggregateError([new Error("connect ECONNREFUSED ::1:9")], ""), {
       code: "ECONNREFUSED",

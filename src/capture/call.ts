@@ -8,6 +8,7 @@ import { fault } from "../health.js";
 import type { Outcome } from "../record/types.js";
 import type { Emit } from "./capture.js";
 import type { CallEvent } from "./event.js";
+import { outcomeOfStatus } from "./http/outcome.js";
 
 /** How the calls of one target are captured. */
 export interface CallOptions {
@@ -68,8 +69,6 @@ export class Call<Event extends CallEvent> {
 }
 
 /** How a call ended for the application, when it did not throw: an answer that says no is no success. */
-export function outcomeOfStatus(status: number | null): Outcome {
-  if (status === null) return "failure";
-  if (status === 401 || status === 403) return "denied";
-  return status >= 400 ? "failure" : "success";
+export function outcomeOfAnswer(status: number | null): Outcome {
+  return status === null ? "failure" : outcomeOfStatus(status);
 }

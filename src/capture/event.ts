@@ -114,6 +114,13 @@ interface CallEventBase extends EventBase {
   readonly extra: Readonly<Record<string, unknown>>;
 }
 
+/** One attempt at a call: how it was answered. */
+export interface CallAttempt {
+  readonly status: number | null;
+  readonly error: unknown;
+  readonly durationMs: number;
+}
+
 export interface HttpCallEvent extends CallEventBase {
   readonly protocol: "http" | "https";
   readonly method: string;
@@ -125,6 +132,8 @@ export interface HttpCallEvent extends CallEventBase {
   readonly status: number | null;
   readonly responseHeaders: Readonly<Record<string, unknown>>;
   readonly responseBody: unknown;
+  /** In their order; the fields above are those of the last that was answered. */
+  readonly attempts: readonly CallAttempt[];
 }
 
 export interface SftpCallEvent extends CallEventBase {

@@ -3,13 +3,25 @@
  *
  * @module
  */
-import type { CallEvent, HttpCallEvent, MethodCallEvent, SftpCallEvent } from "../capture/event.js";
+import type {
+  CallAttempt,
+  CallEvent,
+  HttpCallEvent,
+  MethodCallEvent,
+  SftpCallEvent,
+} from "../capture/event.js";
 import { bodyOf, bodyOfText, isCapturedBody } from "./body.js";
 import { commonFields, type Stamp, withFields } from "./common.js";
 import { errorMessage } from "./error.js";
 import { headersFromObject, headerText, splitUrl } from "./http.js";
 import { seconds } from "./timestamp.js";
-import type { ExternalCallRecord, HttpCallRecord, MethodCallRecord, SftpCallRecord } from "./types.js";
+import type {
+  CallAttemptRepr,
+  ExternalCallRecord,
+  HttpCallRecord,
+  MethodCallRecord,
+  SftpCallRecord,
+} from "./types.js";
 
 export function buildCall(event: CallEvent, stamp: Stamp): ExternalCallRecord {
   switch (event.protocol) {
@@ -39,9 +51,19 @@ function buildHttpCall(event: HttpCallEvent, stamp: Stamp): HttpCallRecord {
       status_code: event.status,
       headers: responseHeaders,
       body: callBody(event.responseBody, responseHeaders),
+      ...(event.attempts.length > 1 && { attempts: event.attempts.map(attemptFields) }),
     },
     ...callEnd(event),
   });
+}
+
+function attemptFields({ status, error, durationMs }: CallAttempt, index: number): CallAttemptRepr {
+  return {
+    attempt: index + 1,
+    status_code: status,
+    error_message: errorMessage(error),
+    execution_time: seconds(durationMs),
+  };
 }
 
 function buildSftpCall(event: SftpCallEvent, stamp: Stamp): SftpCallRecord {

@@ -105,6 +105,22 @@ export interface HttpResponseRepr {
   body: unknown;
 }
 
+/** What a call was answered. */
+export interface HttpCallResponseRepr extends HttpResponseRepr {
+  /** Only of a call that was repeated: every attempt at it, in order. */
+  attempts?: CallAttemptRepr[];
+}
+
+/** One attempt at a call. */
+export interface CallAttemptRepr {
+  /** From 1. */
+  attempt: number;
+  status_code: number | null;
+  error_message: string | null;
+  /** Seconds. */
+  execution_time: number;
+}
+
 export interface SftpRequestRepr {
   host: string | null;
   operation: string;
@@ -156,7 +172,7 @@ export interface HttpCallRecord extends RequestRecordBase {
   request_type: "external";
   protocol: "http" | "https";
   request_repr: HttpRequestRepr;
-  response_repr: HttpResponseRepr;
+  response_repr: HttpCallResponseRepr;
 }
 
 /** `audit.request`, `external`: one SFTP operation. */

@@ -9,11 +9,10 @@ import { Readable } from "node:stream";
 import { after, afterEach, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import axios, { AxiosError, type AxiosInstance, type AxiosResponse } from "axios";
-import axiosRetry from "axios-retry";
-import { captureAxios } from "#dist/capture/axios";
+import { captureAxios } from "#dist/capture/axios/axios";
 import type { HttpCallEvent } from "#dist/capture/event";
 import { runAs, runIgnored } from "#dist/context/run";
-import { collectCalls } from "../support/events.js";
+import { collectCalls } from "../../support/events.js";
 
 interface Arrived {
   readonly method: string;
@@ -26,7 +25,6 @@ const arrived: Arrived[] = [];
 let server: Server;
 let url: string;
 let refused: string;
-let failures = 0;
 
 before(async () => {
   server = createServer((request, response) => {
@@ -37,7 +35,6 @@ before(async () => {
       arrived.push({ method, url: path, headers, body: Buffer.concat(chunks).toString() });
       if (path.startsWith("/hang")) return;
       if (path.startsWith("/status/")) response.statusCode = Number(path.slice(8));
-      if (path === "/flaky") response.statusCode = (failures += 1) < 3 ? 503 : 200;
       if (path === "/redirect") {
         response.writeHead(302, { location: "/end" }).end();
         return;
@@ -66,7 +63,6 @@ let stop = () => {};
 afterEach(() => {
   stop();
   arrived.length = 0;
-  failures = 0;
 });
 
 function audited(instance: AxiosInstance = axios.create(), detail: "metadata" | "full" = "full") {
@@ -94,7 +90,9 @@ describe("a call of axios", () => {
       { params: { dry: 1 } },
     );
     assert.equal(answer.status, 200);
-    const [{ at, durationMs, requestHeaders, responseHeaders, ...event }] = events as [HttpCallEvent];
+    const [{ at, durationMs, requestHeaders, responseHeaders, attempts, ...event }] = events as [
+      HttpCallEvent,
+    ];
     assert.equal(events.length, 1);
     assert.ok(at > 0 && durationMs > 0);
     assert.deepEqual(event, {
@@ -113,6 +111,7 @@ describe("a call of axios", () => {
       handler: null,
       extra: {},
     });
+    assert.deepEqual(attempts, [{ status: 200, error: null, durationMs: attempts[0]!.durationMs }]);
     const [sent] = arrived as [Arrived];
     assert.equal(sent.headers["x-team"], requestHeaders["x-team"]);
     assert.equal(sent.headers["content-type"], requestHeaders["Content-Type"]);
@@ -292,21 +291,6 @@ describe("the application's interceptors", () => {
     assert.deepEqual(events.map(outline), ["GET /x null failure"]);
     assert.equal(events[0]!.error, broken);
     assert.equal(arrived.length, 0);
-  });
-
-  it("may repeat a call: each attempt that went out is told, and the application gets the last answer", async () => {
-    const instance = axios.create({ baseURL: url });
-    axiosRetry(instance, { retries: 3, retryDelay: () => 1 });
-    const { events } = audited(instance);
-    const answer = await instance.get("/flaky");
-    assert.equal(answer.status, 200);
-    assert.equal(arrived.length, 3);
-    // The retry is made inside the call that failed, so the attempts end from the inside out.
-    assert.deepEqual(events.map(outline), [
-      "GET /flaky 200 success",
-      "GET /flaky 503 failure",
-      "GET /flaky 503 failure",
-    ]);
   });
 });
 

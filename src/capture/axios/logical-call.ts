@@ -1,0 +1,189 @@
+/**
+ * One call as the application makes it: what was asked, each attempt at it, and how it ended.
+ *
+ * @module
+ */
+import { isDeepStrictEqual } from "node:util";
+import type {
+  AxiosAdapter,
+  AxiosError,
+  AxiosInstance,
+  AxiosResponse,
+  InternalAxiosRequestConfig,
+} from "axios";
+import { propagationHeaders } from "../../context/trace.js";
+import { runAsCause } from "../../context/run.js";
+import type { Outcome } from "../../record/types.js";
+import { Call, outcomeOfAnswer, type CallOptions } from "../call.js";
+import type { Emit } from "../capture.js";
+import type { CallAttempt, HttpCallEvent } from "../event.js";
+import { runInFrame, type Frame } from "../outgoing.js";
+import type { FindAdapter } from "./adapter.js";
+import { bodyOf, headersOf, urlOf } from "./message.js";
+
+/** An instance that is captured. */
+export interface AxiosTarget {
+  readonly instance: AxiosInstance;
+  readonly emit: Emit;
+  readonly options: CallOptions;
+  readonly live: Set<LogicalCall>;
+  readonly findAdapter: FindAdapter;
+}
+
+/** One attempt at a call, as far as it has got. */
+export interface Pass {
+  /** As it was asked for, then as it went out. */
+  config: InternalAxiosRequestConfig;
+  start: number;
+  end: number | null;
+  response: AxiosResponse | undefined;
+  /** Copied before the application's interceptors can change it. */
+  responseBody: unknown;
+  error: unknown;
+}
+
+export class LogicalCall {
+  readonly #target: AxiosTarget;
+  readonly #call: Call<HttpCallEvent>;
+  readonly #frame: Frame = { call: this, carries: false };
+  readonly #passes: Pass[] = [];
+
+  constructor(target: AxiosTarget) {
+    this.#target = target;
+    this.#call = new Call(target.emit, target.options);
+    target.live.add(this);
+  }
+
+  /**
+   * Whether a request made inside this call is another attempt at it: the same method and address on the same
+   * instance, once an attempt has been answered. One that asks for another page has other parameters.
+   */
+  takes(target: AxiosTarget, config: InternalAxiosRequestConfig): boolean {
+    if (target !== this.#target || this.#call.ended) return false;
+    return this.#passes.some((pass) => pass.end !== null && sameRequest(pass.config, config));
+  }
+
+  enter(config: InternalAxiosRequestConfig): Pass {
+    const start = performance.now();
+    const pass: Pass = { config, start, end: null, response: undefined, responseBody: null, error: null };
+    this.#passes.push(pass);
+    return pass;
+  }
+
+  /** Runs an interceptor of the application's. */
+  inside(handler: (value: unknown) => unknown, self: unknown, value: unknown): unknown {
+    if (this.#call.ended) return Reflect.apply(handler, self, [value]);
+    return runAsCause(this.#call.recordId, () => runInFrame(this.#frame, handler, self, [value]));
+  }
+
+  going(pass: Pass, config: InternalAxiosRequestConfig): void {
+    pass.config = config;
+    pass.start = performance.now();
+    const { context, recordId } = this.#call;
+    // Without a trace that came in, nothing is sent on: what goes over the wire is as without us.
+    if (!context || context.traceId === null) return;
+    for (const [name, value] of Object.entries(propagationHeaders(context, recordId, null))) {
+      if (!config.headers.has(name)) config.headers.set(name, value);
+    }
+  }
+
+  /** Runs the adapter; requests that it makes are this call, until it has settled. */
+  transport(pass: Pass, adapter: AxiosAdapter, sent: InternalAxiosRequestConfig): ReturnType<AxiosAdapter> {
+    pass.config = sent;
+    const frame: Frame = { call: this, carries: true };
+    const settled = (): void => {
+      frame.carries = false;
+    };
+    const carried = runAsCause(this.#call.recordId, () => runInFrame(frame, adapter, undefined, [sent]));
+    void carried.then(settled, settled);
+    return carried;
+  }
+
+  answered(pass: Pass, response: AxiosResponse | undefined, error: unknown): void {
+    pass.end = performance.now();
+    pass.response = response;
+    pass.error = error;
+    if (response?.config) pass.config = response.config;
+    pass.responseBody = this.#body(response?.data);
+  }
+
+  /** It was cancelled before anything was sent, and no interceptor was told. */
+  canceledBefore(pass: Pass): void {
+    if (pass.end === null) this.settled({ code: "ERR_CANCELED", message: "canceled" }, true);
+  }
+
+  settled(error: unknown, rejected: boolean): void {
+    this.#end(
+      rejected ? error : null,
+      rejected ? outcomeOfError(error, this.#status) : outcomeOfAnswer(this.#status),
+    );
+  }
+
+  /** The capture ends before the call does. */
+  giveUp(): void {
+    this.#end(null, "unknown");
+  }
+
+  get #status(): number | null {
+    return this.#last?.response?.status ?? null;
+  }
+
+  /** The attempt that counts: the last that was answered, else the last. */
+  get #last(): Pass | undefined {
+    return this.#passes.findLast(({ end }) => end !== null) ?? this.#passes.at(-1);
+  }
+
+  #end(error: unknown, outcome: Outcome): void {
+    this.#target.live.delete(this);
+    this.#call.end(() => {
+      const pass = this.#last;
+      const config = pass?.config ?? ({} as InternalAxiosRequestConfig);
+      const url = urlOf(this.#target.instance, config, pass?.response?.request ?? requestOf(error));
+      return {
+        protocol: url.startsWith("https:") ? "https" : "http",
+        method: (config.method ?? "get").toUpperCase(),
+        url,
+        requestHeaders: headersOf(config.headers),
+        requestBody: this.#body(config.data),
+        status: pass?.response?.status ?? null,
+        responseHeaders: headersOf(pass?.response?.headers),
+        responseBody: pass?.responseBody ?? null,
+        attempts: this.#passes.map(attemptOf),
+        outcome,
+        error,
+      };
+    });
+  }
+
+  #body(data: unknown): unknown {
+    const { detail, snapshot } = this.#target.options;
+    return detail === "full" ? bodyOf(data, snapshot) : null;
+  }
+}
+
+function sameRequest(one: InternalAxiosRequestConfig, other: InternalAxiosRequestConfig): boolean {
+  return (
+    one.method?.toLowerCase() === other.method?.toLowerCase() &&
+    one.baseURL === other.baseURL &&
+    one.url === other.url &&
+    isDeepStrictEqual(one.params, other.params)
+  );
+}
+
+function attemptOf({ start, end, response, error }: Pass): CallAttempt {
+  return {
+    status: response?.status ?? null,
+    error,
+    durationMs: (end ?? performance.now()) - start,
+  };
+}
+
+function outcomeOfError(error: unknown, status: number | null): Outcome {
+  const code = (error as Partial<AxiosError> | null)?.code;
+  if (code === "ERR_CANCELED") return "aborted";
+  return status === null ? "failure" : outcomeOfAnswer(Math.max(status, 400));
+}
+
+function requestOf(error: unknown): unknown {
+  return (error as Partial<AxiosError> | null)?.request;
+}
