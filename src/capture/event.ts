@@ -45,6 +45,8 @@ export interface RowEvent extends EventBase {
   readonly rowCount?: number;
   readonly ids?: readonly string[];
   readonly statement?: string;
+  /** The values that the statement was run with, and how the entities' field rules hide each. */
+  readonly parameters?: readonly { readonly value: unknown; readonly hidden: "redact" | "mask" | null }[];
 }
 
 /** A body as it passed: the first bytes of it, and how much it was. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { FieldRules, RowEvent } from "../capture/event.js";
-import { changedFields, hiddenPaths, isHidden, shownImage, type Changes } from "./changes.js";
+import { changedFields, hasSecret, hiddenPaths, isHidden, shownImage, type Changes } from "./changes.js";
 import { commonFields, type Stamp, withFields } from "./common.js";
 import { mask } from "./mask.js";
 import { REDACTED } from "./markers.js";
@@ -35,7 +35,7 @@ export function buildRow(event: RowEvent, stamp: Stamp): CrudRecord | null {
       event,
     ),
     {
-      ...redactedByRules(image, changes, rules),
+      ...redactedByRules(image, changes, event),
       model: event.model,
       table: event.table,
       event_type: type,
@@ -49,7 +49,13 @@ export function buildRow(event: RowEvent, stamp: Stamp): CrudRecord | null {
   if (event.rowCount !== undefined) record.row_count = event.rowCount;
   if (event.ids !== undefined) record.instance_ids = event.ids.slice(0, MAX_IDS);
   if (event.statement !== undefined) record.statement = event.statement;
+  if (event.parameters !== undefined) record.parameters = event.parameters.map(shownParameter);
   return record;
+}
+
+function shownParameter({ value, hidden }: NonNullable<RowEvent["parameters"]>[number]): unknown {
+  if (hidden === null || !hasSecret(value)) return value;
+  return hidden === "redact" ? REDACTED : mask(value);
 }
 
 function sentence({ type, model, rowCount }: RowEvent, id: string | null): string {
@@ -62,14 +68,17 @@ function sentence({ type, model, rowCount }: RowEvent, id: string | null): strin
 function redactedByRules(
   image: RowImage | null,
   changes: Changes,
-  rules: FieldRules,
+  { rules, parameters = [] }: RowEvent,
 ): { redacted: string[] } | undefined {
-  if (rules.redact.size === 0 && rules.mask.size === 0) return undefined;
+  if (rules.redact.size === 0 && rules.mask.size === 0 && parameters.length === 0) return undefined;
   const redacted = [
     ...(image ? hiddenPaths("/instance_repr", image, rules) : []),
     ...Object.keys(changes)
       .filter((field) => isHidden(field, rules))
       .flatMap((field) => hiddenChange(field, changes)),
+    ...parameters.flatMap(({ value, hidden }, index) =>
+      hidden !== null && hasSecret(value) ? [`/parameters/${index}`] : [],
+    ),
   ];
   return redacted.length === 0 ? undefined : { redacted };
 }

@@ -84,6 +84,8 @@ export interface CrudRecord extends RecordBase {
   instance_ids?: string[];
   /** Only there: the statement, without its values. */
   statement?: string;
+  /** Only beside `statement`: the values that it was run with, those of hidden columns redacted or masked. */
+  parameters?: unknown[];
 }
 
 /** What was asked, over HTTP. `path` for requests that came in, `endpoint` for calls that went out. */

@@ -25,10 +25,11 @@ export function limitStatement(statement: StatementChanges, limits: FamilyLimits
   const within =
     changes.length <= limits.maxRowsPerStatement &&
     (statement.bytes ?? sizeOf(changes)) <= limits.maxImageBytes;
-  return within ? changes : summarise(changes, statement.statement);
+  return within ? changes : summarise(statement);
 }
 
-function summarise(changes: readonly RowChange[], statement: string | null): RowChange[] {
+function summarise({ changes, statement, parameters }: StatementChanges): RowChange[] {
+  const given = parameters ? { statement, parameters: parameters() } : { statement };
   const sums = new Map<string, { entry: ManyRowsChange; count: number; first: ColumnImage[] }>();
   const out: RowChange[] = [];
   for (const change of changes) {
@@ -39,7 +40,7 @@ function summarise(changes: readonly RowChange[], statement: string | null): Row
     const key = JSON.stringify([change.op, change.table.schema, change.table.name]);
     let sum = sums.get(key);
     if (!sum) {
-      sum = { entry: manyRows(change, statement), count: 0, first: [] };
+      sum = { entry: { ...manyRows(change), ...given }, count: 0, first: [] };
       sums.set(key, sum);
     }
     sum.count += 1;
@@ -49,15 +50,17 @@ function summarise(changes: readonly RowChange[], statement: string | null): Row
   return out;
 }
 
-function manyRows(change: OneRowChange, statement: string | null): ManyRowsChange {
-  const { op: verb, table, context } = change;
-  return { op: "statement", verb, table, before: null, after: null, rowCount: 0, statement, context };
+function manyRows({ op: verb, table, context }: OneRowChange): ManyRowsChange {
+  return { op: "statement", verb, table, before: null, after: null, rowCount: 0, statement: null, context };
 }
 
 /** About how many bytes the images of these changes hold. A string is counted as it lies in memory. */
 export function sizeOf(changes: readonly RowChange[]): number {
   let bytes = 0;
-  for (const { before, after } of changes) bytes += 64 + sizeOfImage(before) + sizeOfImage(after);
+  for (const change of changes) {
+    bytes += 64 + sizeOfImage(change.before) + sizeOfImage(change.after);
+    if (isManyRows(change)) for (const { value } of change.parameters ?? []) bytes += 16 + sizeOfValue(value);
+  }
   return bytes;
 }
 

@@ -35,6 +35,8 @@ export interface Model {
   /** Set only where the discriminator decides. */
   readonly discriminator: { readonly column: string; readonly value: string } | null;
   readonly columns: ReadonlySet<string>;
+  /** The columns, in lower case, whose values are not written as they are. */
+  readonly hidden: ReadonlyMap<string, "redact" | "mask">;
 }
 
 export const NO_RULES: FieldRules = {
@@ -63,11 +65,12 @@ export function describeModel(
     }));
   const primary = new Set(metadata.primaryColumns.map((column) => column.databaseName));
   const { discriminatorColumn, discriminatorValue } = metadata;
+  const rules = fieldRules(columns, audit, hidden);
   return {
     name: audit?.options.model ?? metadata.name,
     target,
     options: audit?.options,
-    rules: fieldRules(columns, audit, hidden),
+    rules,
     fields,
     primary: fields.filter((field) => primary.has(field.column)),
     deleteColumn: metadata.deleteDateColumn?.databaseName ?? null,
@@ -76,6 +79,7 @@ export function describeModel(
         ? { column: discriminatorColumn.databaseName, value: String(discriminatorValue) }
         : null,
     columns: new Set(columns.map((column) => column.databaseName)),
+    hidden: hiddenColumns(columns, rules, hidden),
   };
 }
 
@@ -92,6 +96,7 @@ export function plainModel(table: string, primary: readonly string[] = []): Mode
     deleteColumn: null,
     discriminator: null,
     columns: new Set(),
+    hidden: new Map(),
   };
 }
 
@@ -146,6 +151,21 @@ function fieldRules(
     exclude: new Set([...(options?.exclude ?? []), ...(audit?.ignored ?? [])]),
     include: options?.include ? new Set(options.include) : null,
   };
+}
+
+function hiddenColumns(
+  columns: readonly ColumnMetadata[],
+  { redact, mask, exclude, include }: FieldRules,
+  hidden: HiddenColumns,
+): Map<string, "redact" | "mask"> {
+  const found = new Map<string, "redact" | "mask">();
+  for (const column of columns) {
+    const property = propertyPath(column)[0]!;
+    const gone = redact.has(property) || exclude.has(property) || include?.has(property) === false;
+    if (gone || hidden.leavesOut(column)) found.set(column.databaseName.toLowerCase(), "redact");
+    else if (mask.has(property)) found.set(column.databaseName.toLowerCase(), "mask");
+  }
+  return found;
 }
 
 /** The row in the model's own names and types. A column that the model does not know keeps its own name. */

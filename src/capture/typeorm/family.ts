@@ -42,6 +42,13 @@ export type OneRowChange = OneRow &
 /** One change of one row; or a statement whose rows could not be told apart, or were too many. */
 export type RowChange = OneRowChange | ManyRowsChange;
 
+/** A value that a statement was run with, as a plain copy of limited size. */
+export interface Parameter {
+  readonly value: unknown;
+  /** The columns that it is for, in lower case; none, if it is for no column. `null`: not known. */
+  readonly columns: readonly string[] | null;
+}
+
 /** One entry for many rows: a TRUNCATE, a statement that could not be taken apart, or rows past the limit. */
 export interface ManyRowsChange {
   readonly op: "truncate" | "statement";
@@ -52,6 +59,8 @@ export interface ManyRowsChange {
   readonly rowCount: number | null;
   /** The statement without its values, for `op: "statement"`; `withoutValues` makes it. */
   readonly statement: string | null;
+  /** The values that it was run with. */
+  readonly parameters?: readonly Parameter[];
   /** What was done, where that is known: for rows past the limit of one statement. */
   readonly verb?: "insert" | "update" | "delete";
   /** The first of the rows, for their ids. */

@@ -60,7 +60,7 @@ function isInScope(change: RowChange, tables: Tables): boolean {
 
 function eventsOf(change: RowChange, base: RowEventBase, tables: Tables): RowEvent[] {
   const table = tables.describe(change.table, isManyRows(change) ? [] : change.primary);
-  if (isManyRows(change)) return [manyRows(change, table, base)];
+  if (isManyRows(change)) return [manyRows(change, table, base, tables)];
   return [...oneRow(change, table, base), ...links(change, table, base)];
 }
 
@@ -133,8 +133,13 @@ function pointedTo(row: ColumnImage, references: Link["ownerColumns"]): ColumnIm
 
 const manyTypes = { insert: "CREATE", update: "UPDATE", delete: "DELETE" } as const;
 
-function manyRows(change: ManyRowsChange, table: TableDescription, base: RowEventBase): RowEvent {
-  const { op, verb, rowCount, statement, first } = change;
+function manyRows(
+  change: ManyRowsChange,
+  table: TableDescription,
+  base: RowEventBase,
+  tables: Tables,
+): RowEvent {
+  const { op, verb, rowCount, statement, parameters = [], first } = change;
   const [model] = table.models;
   return {
     ...base,
@@ -148,6 +153,9 @@ function manyRows(change: ManyRowsChange, table: TableDescription, base: RowEven
     label: null,
     ...(rowCount === null ? {} : { rowCount }),
     ...(statement === null ? {} : { statement }),
+    ...(parameters.length === 0
+      ? {}
+      : { parameters: parameters.map(({ value, columns }) => ({ value, hidden: tables.hides(columns) })) }),
     ...(first ? { ids: first.flatMap((row) => idText(modelOf(table, row), row) ?? []) } : {}),
   };
 }

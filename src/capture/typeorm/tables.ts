@@ -38,6 +38,8 @@ export class Tables implements TableScope {
   readonly #all: boolean;
   readonly #byName = new Map<string, TableDescription>();
   readonly #plain = new Map<string, TableDescription>();
+  readonly #columns = new Set<string>();
+  readonly #hidden = new Map<string, "redact" | "mask">();
 
   constructor(dataSource: DataSource, decorations: Decorations, which: "decorated" | "all") {
     this.#all = which === "all";
@@ -75,6 +77,17 @@ export class Tables implements TableScope {
     return plain;
   }
 
+  /**
+   * How the value of a parameter is hidden. By all entities, whatever the table: behind a view or a procedure may be
+   * any. What is for a column that is not known may be for a hidden one.
+   */
+  hides(columns: readonly string[] | null): "redact" | "mask" | null {
+    if (this.#hidden.size === 0) return null;
+    if (columns === null || columns.some((column) => !this.#columns.has(column))) return "redact";
+    const hidden = columns.map((column) => this.#hidden.get(column));
+    return hidden.find((how) => how === "redact") ?? hidden.find((how) => how === "mask") ?? null;
+  }
+
   /** The classes of the entities that are recorded. */
   *targets(): Generator<Function> {
     for (const table of this.#byName.values()) {
@@ -87,6 +100,12 @@ export class Tables implements TableScope {
   }
 
   #add(path: string, table: TableDescription, dataSource: DataSource): void {
+    for (const { columns, hidden } of table.models) {
+      for (const column of columns) this.#columns.add(column.toLowerCase());
+      for (const [column, how] of hidden) {
+        if (this.#hidden.get(column) !== "redact") this.#hidden.set(column, how);
+      }
+    }
     const schema = path === table.name ? null : path.slice(0, -table.name.length - 1);
     this.#byName.set(keyOf(schema, table.name), table);
     // Families say `null` for the default schema, whether or not the entity spells it out.

@@ -9,8 +9,7 @@ import { AsyncResource } from "node:async_hooks";
 import { currentContext, type AuditContext } from "../../../context/context.js";
 import { fault } from "../../../health.js";
 import type { Undo } from "../../capture.js";
-import type { ChangeSink, FamilyLimits, TableScope } from "../family.js";
-import { withoutValues } from "../statement-text.js";
+import type { ChangeSink, FamilyLimits, RowChange, TableScope } from "../family.js";
 import type { Catalog } from "./catalog.js";
 import { runDelete } from "./delete.js";
 import type { Raw } from "./image.js";
@@ -19,6 +18,7 @@ import { scan, splitStatements } from "./scan.js";
 import { declareVariables, settingsOf, settingsQuery, type Settings } from "./settings.js";
 import { readStatement, unread, type Statement, type TableRef, type Tokens } from "./statement.js";
 import { Targets } from "./targets.js";
+import { changesOf, toldStatement, type ToldStatement } from "./told.js";
 import { Transaction } from "./transaction.js";
 import { runUpdate } from "./update.js";
 import {
@@ -47,6 +47,12 @@ interface Job {
   readonly context: AuditContext | undefined;
   /** The place that the application called from: callbacks run there. */
   readonly resource: AsyncResource;
+}
+
+/** What mysql2 keeps of a prepared statement that is run. */
+interface Executed {
+  readonly statement?: { readonly query?: unknown };
+  readonly values?: unknown;
 }
 
 const other: Statement = { kind: "other", table: null };
@@ -126,14 +132,18 @@ export class ConnectionCapture {
   }
 
   #executed(command: Command, answer: Answer): void {
-    const sql = (command as { statement?: { query?: unknown } }).statement?.query;
+    const { statement: prepared, values: given } = command as Executed;
+    const sql = prepared?.query;
     if (typeof sql !== "string") return;
+    const values = Array.isArray(given) ? given : [];
     const context = currentContext();
     const tokens = this.#scan(sql);
     const statement = tokens ? readStatement({ sql, list: tokens }) : other;
     this.#transaction.answered(statement, answer);
-    if (!answer.error)
-      this.#transaction.changed(this.#targets.opaque(statement, sql, answer, context), null, false);
+    if (answer.error) return;
+    const told = (): ToldStatement => toldStatement(sql, this.#settings, values);
+    const changes = this.#targets.opaque(statement, told, answer, context);
+    this.#transaction.changed({ changes, statement: null }, false);
   }
 
   #forward(command: Command, statement: Statement, then?: (answer: Answer) => void): void {
@@ -204,9 +214,18 @@ export class ConnectionCapture {
   ): void {
     this.#forward(command, statement, (answer) => {
       if (answer.error?.fatal) return;
-      const changes = answer.error ? [] : this.#targets.opaque(statement, sql, answer, context);
-      this.#transaction.changed(changes, null, statement.kind === "truncate");
+      const changes = answer.error ? [] : this.#opaque(statement, sql, answer, context);
+      this.#transaction.changed({ changes, statement: null }, statement.kind === "truncate");
     });
+  }
+
+  #opaque(
+    statement: Statement,
+    sql: string,
+    answer: Answer,
+    context: AuditContext | undefined,
+  ): readonly RowChange[] {
+    return this.#targets.opaque(statement, () => toldStatement(sql, this.#settings), answer, context);
   }
 
   /** Each statement of the string by itself, as the server does; the results are put together again. */
@@ -249,8 +268,8 @@ export class ConnectionCapture {
     this.#underWay = statement;
     const answer = await this.#wire.replace(command, sql);
     this.#note(statement, answer);
-    const changes = answer.error ? [] : this.#targets.opaque(statement, sql, answer, context);
-    this.#transaction.changed(changes, null, statement.kind === "truncate");
+    const changes = answer.error ? [] : this.#opaque(statement, sql, answer, context);
+    this.#transaction.changed({ changes, statement: null }, statement.kind === "truncate");
     return { answer, changes };
   }
 
@@ -280,7 +299,10 @@ export class ConnectionCapture {
     if (inDoubt) this.#transaction.doubtful(changes);
     else if (answer.error?.fatal) this.#brokeOff(work);
     else this.#note(statement, answer);
-    if (!answer.error) this.#transaction.changed(changes, text(work), !work.table.transactional);
+    if (!answer.error) {
+      const told = changesOf(changes, work.tokens.sql, this.#settings);
+      this.#transaction.changed(told, !work.table.transactional);
+    }
     return done;
   }
 
@@ -354,8 +376,6 @@ function runPlan(work: Work, statement: Statement): Promise<Done> {
   if (statement.kind === "delete") return runDelete(work, statement);
   return work.asItIs();
 }
-
-const text = (work: Work): string => withoutValues(work.tokens.sql, "mysql");
 
 /** A body of several statements, as of a procedure, has semicolons of its own. */
 const isCompound = (list: Tokens["list"]): boolean =>

@@ -5,10 +5,10 @@
  */
 import type { AuditContext } from "../../../context/context.js";
 import type { RowChange } from "../family.js";
-import { withoutValues } from "../statement-text.js";
 import type { Ask, Table } from "./catalog.js";
 import type { Shared } from "./connection.js";
 import type { OtherStatement, Statement, TableRef } from "./statement.js";
+import type { ToldStatement } from "./told.js";
 import type { Answer } from "./wire.js";
 
 export class Targets {
@@ -64,7 +64,7 @@ export class Targets {
   /** One entry for a statement whose rows are not known, if it concerns a recorded table, or may. */
   opaque(
     statement: Statement,
-    sql: string,
+    told: () => ToldStatement,
     { headers }: Answer,
     context: AuditContext | undefined,
   ): RowChange[] {
@@ -88,7 +88,7 @@ export class Targets {
         before: null,
         after: null,
         rowCount: truncates ? null : rowCount,
-        statement: truncates ? null : withoutValues(sql, "mysql"),
+        ...(truncates ? { statement: null } : told()),
         context,
       },
     ];

@@ -8,7 +8,7 @@
  */
 import type { ChangeSink, FamilyLimits, RowChange } from "../family.js";
 import { limitStatement } from "../bulk.js";
-import { TransactionBuffer } from "../transaction.js";
+import { TransactionBuffer, type StatementChanges } from "../transaction.js";
 import type { Statement } from "./statement.js";
 import { AUTOCOMMIT, IN_TRANSACTION, type Answer } from "./wire.js";
 
@@ -62,14 +62,14 @@ export class Transaction {
   }
 
   /** Changes that a statement made, and that the server has acknowledged. */
-  changed(changes: readonly RowChange[], statement: string | null, durable: boolean): void {
-    if (changes.length === 0) return;
+  changed(statement: StatementChanges, durable: boolean): void {
+    if (statement.changes.length === 0) return;
     if (!durable && this.active) {
       if (!this.#buffer.open) this.#buffer.begin();
-      this.#buffer.add({ changes, statement });
+      this.#buffer.add(statement);
       return;
     }
-    this.#sink.committed(limitStatement({ changes, statement }, this.#limits), "success");
+    this.#sink.committed(limitStatement(statement, this.#limits), "success");
   }
 
   /** A statement outside of a transaction broke off: whether it was done cannot be known. */

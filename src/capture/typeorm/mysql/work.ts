@@ -5,13 +5,13 @@
  */
 import type { AuditContext } from "../../../context/context.js";
 import { fault } from "../../../health.js";
-import { withoutValues } from "../statement-text.js";
 import type { ColumnImage, FamilyLimits, ManyRowsChange, OneRowChange, RowChange } from "../family.js";
 import type { Table } from "./catalog.js";
 import type { Raw } from "./image.js";
 import { splice, type Insertion } from "./splice.js";
 import type { Settings } from "./settings.js";
 import type { Range, Tokens } from "./statement.js";
+import { toldStatement } from "./told.js";
 import { withHeader } from "./header.js";
 import type { Answer, Header, WireError } from "./wire.js";
 
@@ -140,7 +140,7 @@ export class Work {
       before: null,
       after: null,
       rowCount,
-      statement: withoutValues(this.tokens.sql, "mysql"),
+      ...toldStatement(this.tokens.sql, this.session.settings),
       context: this.context,
       ...more,
     };

@@ -4,7 +4,8 @@
  * @module
  */
 import type { DataSource, EntityMetadata, ObjectLiteral, QueryRunner } from "typeorm";
-import type { ColumnImage, TableName } from "../family.js";
+import type { ColumnImage, ManyRowsChange, TableName } from "../family.js";
+import { boundParameters } from "../parameters.js";
 import { withoutValues } from "../statement-text.js";
 
 /** The parts of the Insert-, Update-, Delete- and SoftDeleteQueryBuilder that are used, in 0.3 and 1.x. */
@@ -60,11 +61,18 @@ const lockingDrivers = new Set<string>([
 ]);
 const driversWithoutLimit = new Set<string>(["mssql", "oracle", "sap"]);
 
-/** The builder's statement without its values. */
-export function statementOf(builder: WriteBuilder): string {
-  const mysql = /mysql|mariadb/.test(dataSourceOf(builder)!.options.type);
+/** The builder's statement without its values, and the values. */
+export function statementOf(builder: WriteBuilder): Pick<ManyRowsChange, "statement" | "parameters"> {
+  const { type } = dataSourceOf(builder)!.options;
+  const quoting = /mysql|mariadb/.test(type)
+    ? "mysql"
+    : /postgres|cockroach/.test(type)
+      ? "postgres"
+      : "standard";
   // A twin, because building a statement numbers the parameters of the builder.
-  return withoutValues(builder.clone().getQuery(), mysql ? "mysql" : "standard");
+  const [sql, values] = builder.clone().getQueryAndParameters();
+  const base = type === "mssql" ? 0 : 1;
+  return { statement: withoutValues(sql, quoting), parameters: boundParameters(sql, values, quoting, base) };
 }
 
 /** A statement with its parameters, as a query runner takes it. */

@@ -123,7 +123,14 @@ export class Execution {
   async #tell(runner: QueryRunner, before: Rows | undefined, result: unknown): Promise<void> {
     const changes = await this.#changes(runner, before ?? null, result);
     if (changes.length === 0) return;
-    this.#shared.transactions.add(runner, { changes, statement: statementOf(this.#builder) });
+    const builder = this.#builder;
+    this.#shared.transactions.add(runner, {
+      changes,
+      get statement() {
+        return statementOf(builder).statement;
+      },
+      parameters: () => statementOf(builder).parameters ?? [],
+    });
   }
 
   async #changes(runner: QueryRunner, before: Rows, result: unknown): Promise<readonly RowChange[]> {
@@ -211,7 +218,7 @@ export class Execution {
       before: null,
       after: null,
       rowCount,
-      statement: statementOf(this.#builder),
+      ...statementOf(this.#builder),
       context: this.#context,
       ...(rows.length > 0 ? { first: rows.slice(0, FIRST_ROWS) } : {}),
     };

@@ -193,9 +193,11 @@ export class CascadeSteps implements Steps {
   }
 }
 
-function unseenRows(table: TableFacts["table"], { context, plan }: Execution): ManyRowsChange {
-  const { statement } = plan;
-  return { op: "statement", table, before: null, after: null, rowCount: null, statement, context };
+function unseenRows(table: TableFacts["table"], execution: Execution): ManyRowsChange {
+  const { context } = execution;
+  const { statement } = execution.plan;
+  const told = { statement, parameters: execution.parameters() };
+  return { op: "statement", table, before: null, after: null, rowCount: null, ...told, context };
 }
 
 /* SQL of this walk. Every row is read in the same form: id, image, and the columns that may be asked for. */

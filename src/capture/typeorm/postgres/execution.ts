@@ -5,7 +5,15 @@
  */
 import type { AuditContext } from "../../../context/context.js";
 import { FIRST_ROWS } from "../bulk.js";
-import type { ColumnImage, FamilyLimits, ManyRowsChange, RowChange, TableName } from "../family.js";
+import type {
+  ColumnImage,
+  FamilyLimits,
+  ManyRowsChange,
+  Parameter,
+  RowChange,
+  TableName,
+} from "../family.js";
+import { boundParameters } from "../parameters.js";
 import type { StatementChanges } from "../transaction.js";
 import { UNKNOWN_TABLE, type CountTelling, type Plan, type RowTelling, type Telling } from "./plan.js";
 import type { Verb } from "./read.js";
@@ -32,6 +40,7 @@ export class Execution {
   readonly plan: Plan;
   readonly context: AuditContext | undefined;
   readonly #limits: FamilyLimits;
+  readonly #values: readonly unknown[];
   #index = 0;
   #rows: RawRow[] = [];
   #count = { insert: 0, update: 0, delete: 0 };
@@ -45,8 +54,15 @@ export class Execution {
   /** It began outside of a transaction. */
   autocommit = false;
 
-  constructor(plan: Plan, context: AuditContext | undefined, limits: FamilyLimits) {
+  /** @param values - what the text was sent with; looked at only where one entry stands for many rows */
+  constructor(
+    plan: Plan,
+    context: AuditContext | undefined,
+    limits: FamilyLimits,
+    values: readonly unknown[] = [],
+  ) {
     this.plan = plan;
+    this.#values = values;
     this.context = context;
     this.#limits = limits;
   }
@@ -88,7 +104,7 @@ export class Execution {
     this.images = this.#keptAll(telling) ? this.#rows.map(({ before }) => before ?? "") : null;
     this.#index += 1;
     this.#forgetRows();
-    return { changes, statement: this.plan.statement, bytes };
+    return { changes, statement: this.plan.statement, parameters: () => this.parameters(), bytes };
   }
 
   /** A portal that was closed before its last row: what was seen, and that there may be more. */
@@ -108,6 +124,11 @@ export class Execution {
     this.#rows = [];
     this.#count = { insert: 0, update: 0, delete: 0 };
     this.#bytes = 0;
+  }
+
+  /** The values that the text was run with. */
+  parameters(): readonly Parameter[] {
+    return boundParameters(this.plan.given, this.#values, "postgres");
   }
 
   #rowChanges(telling: RowTelling): RowChange[] {
@@ -146,7 +167,7 @@ export class Execution {
     if (counts && tag.rows === 0) return [];
     return tables.map((table) => {
       const many = this.#many(table, counts ? tag.rows : null, verb);
-      return truncated ? { ...many, op: "truncate", statement: null } : many;
+      return truncated ? { ...many, op: "truncate", statement: null, parameters: [] } : many;
     });
   }
 
@@ -158,7 +179,13 @@ export class Execution {
   ): ManyRowsChange {
     const { statement } = this.plan;
     const what = { op: "statement", table, before: null, after: null, rowCount, statement } as const;
-    return { ...what, ...(verb && { verb }), ...(first && { first }), context: this.context };
+    return {
+      ...what,
+      parameters: this.parameters(),
+      ...(verb && { verb }),
+      ...(first && { first }),
+      context: this.context,
+    };
   }
 }
 

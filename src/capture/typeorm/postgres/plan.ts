@@ -166,7 +166,14 @@ export class Planner {
   }
 
   #asItIs(sql: string, tellings: readonly Telling[]): Plan {
-    return { given: sql, text: sql, insertions: [], tellings, steps: null, statement: withoutValues(sql) };
+    return {
+      given: sql,
+      text: sql,
+      insertions: [],
+      tellings,
+      steps: null,
+      statement: withoutValues(sql, "postgres"),
+    };
   }
 
   #rewrite(

@@ -197,7 +197,7 @@ export class Session {
 
   #run(call: Call, plan: Plan): void {
     const { query, context } = call;
-    const execution = new Execution(plan, context, this.#limits);
+    const execution = new Execution(plan, context, this.#limits, valuesOf(query));
     const own = query instanceof this.#Query;
     intercept(query, own, execution, this.#state, this.#names, {
       ...NOTHING_BESIDE,
@@ -221,7 +221,7 @@ export class Session {
       if (own) await this.#control("ROLLBACK").catch(() => {});
       return this.#couldNotAsk(call, error as PgError, own);
     }
-    const execution = new Execution(plan, context, this.#limits);
+    const execution = new Execution(plan, context, this.#limits, valuesOf(query));
     await new Promise<void>((done) => {
       intercept(query, query instanceof this.#Query, execution, this.#state, this.#names, {
         retry: () => false,
@@ -240,7 +240,8 @@ export class Session {
   async #afterSteps(steps: Steps, execution: Execution, own: boolean): Promise<void> {
     try {
       const changes = await steps.after((text, values) => this.#ask(text, values), execution);
-      this.#state.add({ changes, statement: execution.plan.statement });
+      const { statement } = execution.plan;
+      this.#state.add({ changes, statement, parameters: () => execution.parameters() });
     } catch (error) {
       if (own) await this.#control("ROLLBACK").catch(() => {});
       throw error;
@@ -282,7 +283,7 @@ export class Session {
     if (!ours || !autocommit || queueLength(this.#client) !== 0 || this.#waiting) return false;
     const asItIs = this.#library.planAsItIs(call.text, this.#identity);
     const { query, context } = call;
-    const execution = new Execution(asItIs, context, this.#limits);
+    const execution = new Execution(asItIs, context, this.#limits, valuesOf(query));
     intercept(query, true, execution, this.#state, this.#names, {
       ...NOTHING_BESIDE,
       finish: (deliver) => {

@@ -5,6 +5,7 @@
  */
 import type { Undo } from "../../capture.js";
 import { replaceMethod } from "../../patch.js";
+import type { Values } from "../parameters.js";
 import type { SqliteConnection, StatementListener } from "./connection.js";
 
 /** What is used of better-sqlite3's `Database` and `Statement`. */
@@ -87,7 +88,7 @@ function patchStatements(prototype: BetterStatement): Undo {
     function (this: BetterStatement, ...values: unknown[]): unknown {
       const listener = listeners.get(this.database);
       if (!listener) return original.apply(this, values);
-      return told(listener, this.source, () => original.apply(this, values));
+      return told(listener, this.source, () => original.apply(this, values), boundBy(values));
     };
   const undos = [
     replaceMethod(prototype, "run", around),
@@ -106,7 +107,7 @@ function iterateTold(original: (...args: unknown[]) => unknown) {
     const { source } = this;
     let ended = false;
     const end = (failed: boolean): void => {
-      if (!ended) listener.after(source, failed);
+      if (!ended) listener.after(source, failed, boundBy(values));
       ended = true;
     };
     listener.before(source);
@@ -131,7 +132,15 @@ function iterateTold(original: (...args: unknown[]) => unknown) {
   };
 }
 
-function told<T>(listener: StatementListener, sql: string, work: () => T): T {
+/** Values come one by one, as one list, or by name. */
+function boundBy(values: unknown[]): Values {
+  const [first] = values;
+  const whole =
+    values.length === 1 && typeof first === "object" && first !== null && !ArrayBuffer.isView(first);
+  return whole ? (first as Values) : values;
+}
+
+function told<T>(listener: StatementListener, sql: string, work: () => T, values?: Values): T {
   listener.before(sql);
   let failed = true;
   try {
@@ -139,6 +148,6 @@ function told<T>(listener: StatementListener, sql: string, work: () => T): T {
     failed = false;
     return result;
   } finally {
-    listener.after(sql, failed);
+    listener.after(sql, failed, values);
   }
 }

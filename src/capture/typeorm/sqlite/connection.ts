@@ -4,11 +4,13 @@
  * @module
  */
 import type { Undo } from "../../capture.js";
+import type { Values } from "../parameters.js";
 
 /** Hears of each statement of the application. Never throws. */
 export interface StatementListener {
   before(sql: string): void;
-  after(sql: string, failed: boolean): void;
+  /** @param values - what was bound, if the package tells */
+  after(sql: string, failed: boolean, values?: Values): void;
   /** TEMP objects may be gone: the database was closed and opened again underneath. */
   reopened(): void;
 }

@@ -19,6 +19,7 @@ import type {
   RowChange,
   TableName,
 } from "../family.js";
+import { boundParameters, type Values } from "../parameters.js";
 import { withoutValues } from "../statement-text.js";
 import type { SqliteConnection, StatementListener } from "./connection.js";
 import { readImage } from "./literal.js";
@@ -31,6 +32,8 @@ interface Mark {
   readonly upTo: number;
   readonly context: AuditContext | undefined;
   readonly sql: string;
+  /** What was bound; kept only where one entry stands for many rows. */
+  readonly values: Values | undefined;
 }
 
 /** How many told rows may lie in the TEMP table before it is emptied. */
@@ -73,11 +76,11 @@ export class SqliteRecorder implements StatementListener {
     this.#ours(() => this.#prepareFor(statement));
   }
 
-  after(sql: string, failed: boolean): void {
+  after(sql: string, failed: boolean, values?: Values): void {
     const statement = readStatement(sql);
     if (statement.recursion) this.#dirty = true;
     if (statement.kind === "read" || this.#busy) return;
-    this.#ours(() => this.#settle(statement, failed));
+    this.#ours(() => this.#settle(statement, failed, values));
   }
 
   reopened(): void {
@@ -124,9 +127,9 @@ export class SqliteRecorder implements StatementListener {
     this.#triggers.install();
   }
 
-  #settle(statement: Statement, failed: boolean): void {
+  #settle(statement: Statement, failed: boolean, values: Values | undefined): void {
     const { kind } = statement;
-    this.#mark(statement);
+    this.#mark(statement, values);
     this.#open = this.#isOpen(statement, failed);
     if (kind === "schema" || kind === "many") {
       this.#dirty = true;
@@ -139,12 +142,14 @@ export class SqliteRecorder implements StatementListener {
   }
 
   /** Remembers whose rows the new ones are; forgets the marks of rows that are gone. */
-  #mark({ sql }: Statement): void {
+  #mark({ sql }: Statement, given: Values | undefined): void {
     const last = this.#connection.rows(`SELECT max(seq) FROM ${CHANGES}`)[0]?.[0] as number | null;
     const upTo = last ?? 0;
     while ((this.#marks.at(-1)?.upTo ?? 0) > upTo) this.#marks.pop();
     const marked = Math.max(this.#marks.at(-1)?.upTo ?? 0, this.#told);
-    if (upTo > marked) this.#marks.push({ upTo, context: currentContext(), sql });
+    if (upTo <= marked) return;
+    const values = upTo - marked > this.#limits.maxRowsPerStatement ? given : undefined;
+    this.#marks.push({ upTo, context: currentContext(), sql, values });
   }
 
   #isOpen({ kind }: Statement, failed: boolean): boolean {
@@ -240,7 +245,7 @@ export class SqliteRecorder implements StatementListener {
   }
 
   /** One entry for each table and operation of a statement with too many rows. */
-  #summarise({ upTo, context, sql }: Mark, from: number, changes: RowChange[]): void {
+  #summarise({ upTo, context, sql, values }: Mark, from: number, changes: RowChange[]): void {
     const range = `FROM ${CHANGES} WHERE seq>? AND seq<=? AND old IS NOT new`;
     const groups = this.#connection.rows(
       `SELECT tbl,op,count(*) ${range} GROUP BY tbl,op ORDER BY min(seq)`,
@@ -257,6 +262,7 @@ export class SqliteRecorder implements StatementListener {
         after: null,
         rowCount: count as number,
         statement: withoutValues(sql),
+        parameters: boundParameters(sql, values),
         first: this.#first(table, op as Op, `${range} AND tbl=? AND op='${op as Op}'`, [
           from,
           upTo,

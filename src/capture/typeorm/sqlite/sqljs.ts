@@ -5,6 +5,7 @@
  */
 import type { Undo } from "../../capture.js";
 import { replaceMethod } from "../../patch.js";
+import type { Values } from "../parameters.js";
 import type { SqliteConnection, StatementListener } from "./connection.js";
 import { readStatement } from "./statement.js";
 
@@ -76,7 +77,7 @@ export class SqljsConnection implements SqliteConnection {
           failed = false;
           return result;
         } finally {
-          listener.after(sql, failed);
+          listener.after(sql, failed, rest[0] as Values);
         }
       };
     const undos = [
@@ -86,7 +87,7 @@ export class SqljsConnection implements SqliteConnection {
       replaceMethod(database, "prepare", (original) => (sql: string, ...rest: unknown[]) => {
         const statement = original.call(database, sql, ...rest) as SqljsStatement;
         if (readStatement(sql).kind !== "read" || readStatement(sql).recursion)
-          watch(statement, sql, listener);
+          watch(statement, sql, listener, rest[0] as Values);
         return statement;
       }),
       replaceMethod(database, "iterateStatements", (original) => (sql: string) => {
@@ -112,11 +113,16 @@ export class SqljsConnection implements SqliteConnection {
 }
 
 /** A statement has run when it has no more rows, fails, or is given up half-way. */
-function watch(statement: SqljsStatement, sql: string, listener: StatementListener): void {
+function watch(statement: SqljsStatement, sql: string, listener: StatementListener, given?: Values): void {
   let running = false;
+  let values = given;
+  replaceMethod(statement, "bind", (bind) => (bound: Values, ...rest: unknown[]) => {
+    values = bound;
+    return bind.call(statement, bound as unknown[], ...(rest as [])) as unknown;
+  });
   const ended = (failed: boolean): void => {
     running = false;
-    listener.after(sql, failed);
+    listener.after(sql, failed, values);
   };
   replaceMethod(statement, "step", (step) => () => {
     if (!running) listener.before(sql);
