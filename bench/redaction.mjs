@@ -1,6 +1,6 @@
 /**
- * What hiding secrets adds to writing a record as JSON: `encode` against `JSON.stringify`, in one thread, without
- * a file. The record is the appender suite's; most records hold no secret, so a second one holds two.
+ * What hiding secrets adds to writing a record as JSON: `encodeLine`, as the appender calls it, against
+ * `JSON.stringify`, in one thread, without a file. The record is the appender suite's; most records hold no secret, so a second one holds two.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { createRequire } from "node:module";
 import { requestRecord } from "./appender/record.mjs";
 
 const require = createRequire(import.meta.url);
-const { encode } = require("../dist/record/encode.js");
+const { encodeLine } = require("../dist/record/encode.js");
 const { createRedactor } = require("../dist/record/redactor.js");
 
 const RECORDS = 256;
 const COUNT = 20_000;
 const redactor = createRedactor();
-const CONTENDERS = { json_stringify: JSON.stringify, encode: (record) => encode(record, redactor) };
+const CONTENDERS = { json_stringify: JSON.stringify, encode: (record) => encodeLine(record, redactor) };
 
 export async function bench({ rounds, report, progress }) {
   const plain = Array.from({ length: RECORDS }, (_, number) => requestRecord(number));

@@ -201,6 +201,27 @@ describe("checkLogging", () => {
   });
 });
 
+describe("a line that is not all ASCII", () => {
+  for (const durability of ["memory", "os"] as const) {
+    it(`has no control characters in the file (${durability})`, () => {
+      configure(({ appenders }) => {
+        for (const appender of Object.values(appenders)) Object.assign(appender, { durability });
+      });
+      const odd = "Zoë \u0085\u009b2J\u2028\u2029 \u{1f600}";
+      createSink()({ name: "audit.event", level: "AUDIT", message: odd } as never);
+      log4js.getLogger("audit.event").audit({ message: odd });
+      log4js.shutdown();
+      const text = readFileSync(join(directory, "audit.log"), "utf8");
+      assert.doesNotMatch(text, /[\u0080-\u009f\u2028\u2029]/u);
+      assert.ok(text.includes("Zoë") && text.includes("\u{1f600}"));
+      assert.deepEqual(
+        lines("audit.log").map(({ message }) => message),
+        [odd, odd],
+      );
+    });
+  }
+});
+
 describe("createSink", () => {
   const record = { level: "API", name: "audit.request", record_id: "r1", schema: 1 } as never;
 

@@ -9,7 +9,7 @@ import { uuidv7 } from "uuidv7";
 import { checked } from "../check.js";
 import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
-import { encode } from "../record/encode.js";
+import { encode, encodeLine, printable } from "../record/encode.js";
 import { buildTrail } from "../record/stated.js";
 import { formatTimestamp } from "../record/timestamp.js";
 import type { GapReport } from "../writer/gap.js";
@@ -41,7 +41,7 @@ export interface AuditAppender extends AppenderFunction {
  */
 export function configure(config: unknown, layouts: LayoutsParam): AuditAppender {
   const { type: _type, filename, layout, ...options } = checked("appender", appenderSchema, config);
-  const own = layout ? ownRender(layout) : ownByCategory();
+  const own = layout ? ownRender(layout, encodeLine) : ownByCategory();
   const render = own ?? foreignRender(layouts, layout as CustomLayout);
   const durability = durabilityOf(options.durability);
   const writer = open(writerSettings(filename, options));
@@ -55,7 +55,7 @@ export function configure(config: unknown, layouts: LayoutsParam): AuditAppender
   };
   const writeRecord = (record: { readonly name: string }): void => {
     try {
-      writer.write(encode(record, logRuntime().redactor), durability(record.name));
+      writer.write(encodeLine(record, logRuntime().redactor), durability(record.name));
     } catch (error) {
       told(error);
     }
@@ -71,7 +71,7 @@ function told(error: unknown): void {
 
 function open(settings: WriterSettings): Writer {
   try {
-    return openWriter(settings, gapLine);
+    return openWriter(settings, gapLine, printable);
   } catch (error) {
     throw new AuditError("AUDIT_DIRECTORY_UNWRITABLE", [settings.path, (error as Error).message], {
       cause: error,
@@ -92,7 +92,7 @@ function shutdownOf(writer: Writer): AuditAppender["shutdown"] {
 
 /* Without a layout: audit records for our categories, the container log for all others. */
 function ownByCategory(): (event: LoggingEvent) => string {
-  const [record, container] = [ownRender(auditLayout()), ownRender(jsonLayout())];
+  const [record, container] = [auditLayout(), jsonLayout()].map((layout) => ownRender(layout, encodeLine)!);
   return (event) => (event.categoryName.startsWith("audit.") ? record : container)!(event);
 }
 

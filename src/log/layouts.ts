@@ -7,7 +7,7 @@ import { styleText } from "node:util";
 import log4js, { type CustomLayout, type LoggingEvent } from "log4js";
 import { formatTimestamp } from "../record/timestamp.js";
 import { exceptionOf, messageOf } from "./message.js";
-import { containerLine, recordLine, type Render, sourceOf } from "./render.js";
+import { containerLine, type Encode, recordLine, type Render, sourceOf } from "./render.js";
 import { logRuntime } from "./runtime.js";
 
 const CONTAINER = "activity-audit/json";
@@ -55,18 +55,22 @@ export function consoleLayout(options: ConsoleLayoutOptions = {}): CustomLayout 
   return { ...options, type: CONSOLE };
 }
 
-/** Ours, by the name in a layout's `type`; `undefined` for layouts of others. */
-export function ownRender(layout: CustomLayout): Render | undefined {
-  return makers[layout.type]?.(layout);
+/**
+ * Ours, by the name in a layout's `type`; `undefined` for layouts of others.
+ *
+ * @param asLine - default: the whole of it, for appenders of others
+ */
+export function ownRender(layout: CustomLayout, asLine?: Encode): Render | undefined {
+  return makers[layout.type]?.(layout, asLine);
 }
 
-const makers: Readonly<Record<string, (options: CustomLayout) => Render>> = {
-  [CONTAINER]: ({ serviceName }) => containerLine(serviceName as string | undefined),
-  [RECORD]: ({ serviceName }) => recordLine(serviceName as string | undefined),
+const makers: Readonly<Record<string, (options: CustomLayout, asLine?: Encode) => Render>> = {
+  [CONTAINER]: ({ serviceName }, asLine) => containerLine(serviceName as string | undefined, asLine),
+  [RECORD]: ({ serviceName }, asLine) => recordLine(serviceName as string | undefined, asLine),
   [CONSOLE]: ({ colour }) => consoleLine((colour as boolean | undefined) ?? isColourful()),
 };
 
-for (const [name, make] of Object.entries(makers)) log4js.addLayout(name, make);
+for (const [name, make] of Object.entries(makers)) log4js.addLayout(name, (options) => make(options));
 
 function isColourful(): boolean {
   return process.stdout.isTTY && !process.env.NO_COLOR;

@@ -16,19 +16,22 @@ import { logRuntime } from "./runtime.js";
 /** An event as a line, without its newline. */
 export type Render = (event: LoggingEvent) => string;
 
+/** How a record becomes a line: `encode`, or `encodeLine` where the writer does the rest. */
+export type Encode = typeof encode;
+
 /** One record of `app.log`: what an application's logger said, and where. */
-export function containerLine(serviceName: string | undefined): Render {
+export function containerLine(serviceName: string | undefined, asLine: Encode = encode): Render {
   return (event) => {
     const record = finished(event) ?? containerRecord(event, serviceName ?? logRuntime().serviceName);
-    return encode(record, logRuntime().redactor);
+    return asLine(record, logRuntime().redactor);
   };
 }
 
 /** One record of `audit.log`, `api.log` or `login.log`. */
-export function recordLine(serviceName: string | undefined): Render {
+export function recordLine(serviceName: string | undefined, asLine: Encode = encode): Render {
   return (event) => {
     const record = finished(event) ?? completed(event, serviceName ?? logRuntime().serviceName);
-    return encode(record, logRuntime().redactor);
+    return asLine(record, logRuntime().redactor);
   };
 }
 

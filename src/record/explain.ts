@@ -4,7 +4,7 @@
  * @module
  */
 import type { Moment, Stamp } from "./common.js";
-import { encodeWithFindings } from "./encode.js";
+import { encodeWithFindings, printable } from "./encode.js";
 import type { Finding } from "./hide.js";
 import { createRedactor, type RedactionPolicy } from "./redactor.js";
 import { buildCustom } from "./stated.js";
@@ -37,7 +37,7 @@ export function explain(sample: object, policy: RedactionPolicy = {}): Explained
   const record = isRecord(sample) ? sample : asExtra(sample);
   const { line, findings } = encodeWithFindings(record, createRedactor(policy));
   return {
-    line,
+    line: printable(line),
     record: JSON.parse(line) as Record<string, unknown>,
     redacted: findings.map(({ path, action, reason }) => ({ path, action, because: sentence(reason, path) })),
   };

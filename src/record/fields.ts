@@ -28,13 +28,19 @@ export function isIdentifier(field: string): boolean {
   return IDENTIFIERS.has(field);
 }
 
+/** Whether a value can be one of our own identifiers, which are written as they are. */
+export function canBeIdentifier(value: unknown): boolean {
+  if (typeof value === "string") return value.length <= MAX_IDENTIFIER;
+  return value === null || typeof value === "boolean" || (typeof value === "number" && value - value === 0);
+}
+
 const FOREIGN_OF_REQUEST = ["user", "extra", "request_repr", "response_repr", "error_message"];
 
 /** The record as it may be written; the same one if there is nothing to hide. */
 export function redactFields(record: object, walk: Walk): Fields {
   if (!isPlainObject(record)) throw IRREGULAR;
   let copy: Fields | undefined;
-  for (const key of isRequest(record) ? FOREIGN_OF_REQUEST : foreignFields(record, walk)) {
+  for (const key of isRequest(record) ? FOREIGN_OF_REQUEST : foreignFields(record)) {
     const value = record[key];
     const known = walk.hider.findings.length;
     const shown =
@@ -49,10 +55,10 @@ export function redactFields(record: object, walk: Walk): Fields {
 }
 
 /** The fields that hold what came from outside. */
-function foreignFields(record: Fields, walk: Walk): string[] {
+function foreignFields(record: Fields): string[] {
   const keys = Object.keys(record);
   if (keys.length > MAX_IDENTIFIER) throw IRREGULAR;
-  return keys.filter((key) => !(IDENTIFIERS.has(key) && walk.isIdentifier(record[key])));
+  return keys.filter((key) => !(IDENTIFIERS.has(key) && canBeIdentifier(record[key])));
 }
 
 /**
@@ -60,7 +66,7 @@ function foreignFields(record: Fields, walk: Walk): string[] {
  * for `redacted`.
  * This is the record that most lines are of, and asking every field for its name would double the cost of it.
  */
-function isRequest(record: Fields): boolean {
+export function isRequest(record: Fields): boolean {
   if (record.name !== "audit.request" || !hasShortTexts(record)) return false;
   let fields = 0;
   for (const _ in record) fields += 1;

@@ -4,6 +4,7 @@
  * @module
  */
 import { AuditError } from "../errors.js";
+import { CleanCheck } from "./clean.js";
 import { Hider, pseudonymFor, type Pseudonym } from "./hide.js";
 import { Hints } from "./hints.js";
 import { KeyTable, type KeyRules } from "./keys.js";
@@ -44,6 +45,7 @@ export class Redactor {
   readonly limits: Limits;
   readonly forms: SecretForms;
   private readonly rules: Rules;
+  private readonly check: CleanCheck;
   private readonly pseudonym: Pseudonym | null;
 
   constructor(policy: RedactionPolicy = {}) {
@@ -53,6 +55,12 @@ export class Redactor {
     this.rules = { keys, hints: new Hints(keys.names()), forms: this.forms };
     this.pseudonym = policy.pseudonymKey === undefined ? null : pseudonymFor(policy.pseudonymKey);
     this.limits = Object.freeze({ ...LIMITS, ...policy.limits });
+    this.check = new CleanCheck(this.rules, this.limits);
+  }
+
+  /** True only for a record that is plain data within the limits, with nothing in it to hide. */
+  isClean(record: object): boolean {
+    return this.check.record(record);
   }
 
   /** A walk through one record. */

@@ -6,7 +6,7 @@
 import type { Hider } from "./hide.js";
 import type { Hints } from "./hints.js";
 import { hides, type KeyAction, type KeyTable } from "./keys.js";
-import { LIMITS, MAX_IDENTIFIER, MAX_KEY, UNLIMITED, VALUE_COST, type Limits } from "./limits.js";
+import { LIMITS, MAX_KEY, UNLIMITED, VALUE_COST, type Limits } from "./limits.js";
 import { SHORTEST_FORM, type SecretForms } from "./patterns.js";
 import { type Fields, isPlainObject, put } from "./plain.js";
 import { snapshot } from "./snapshot.js";
@@ -23,11 +23,11 @@ export interface Rules {
 }
 
 /** Met by every text in which a name and its value, a URL or a statement can stand. Times of day are let by. */
-const SIGNS = /[=<'%]|(?<!\d):(?!\/\/)|:\/\/[^/]*@/;
+export const SIGNS = /[=<'%]|(?<!\d):(?!\/\/)|:\/\/[^/]*@/;
 /** The longest value of a public header that is not looked into. */
-const MAX_PUBLIC = 128;
+export const MAX_PUBLIC = 128;
 /** In fewer characters no name has a value. */
-const SHORTEST_TEXT = 6;
+export const SHORTEST_TEXT = 6;
 
 /** One walk through one record. */
 export class Walk implements TextContext {
@@ -182,16 +182,6 @@ export class Walk implements TextContext {
     if (key.length > MAX_KEY) throw IRREGULAR;
     if (action === "unusual") this.namesHaveForms = true;
     return hides(action) ? this.hidden(action, value) : this.neighbour(action, source, value);
-  }
-
-  /** Whether a value can be one of our own identifiers, which are written as they are. */
-  isIdentifier(value: unknown): boolean {
-    if (typeof value !== "string") {
-      return (
-        value === null || typeof value === "boolean" || (typeof value === "number" && value - value === 0)
-      );
-    }
-    return value.length <= MAX_IDENTIFIER;
   }
 
   /** What goes whole may be of any shape; of what stays in part, the parts are looked at first. */

@@ -31,7 +31,11 @@ export class Ring {
   /** Producer: all bytes that it has ever put in. */
   producedBytes = 0;
 
-  constructor(readonly memory: SharedArrayBuffer) {
+  /** @param printable - what is done to a line that is not all ASCII, before it is put in */
+  constructor(
+    readonly memory: SharedArrayBuffer,
+    private readonly printable: (line: string) => string = (line) => line,
+  ) {
     this.words = new Int32Array(memory, 0, HEADER_BYTES / 4);
     this.#bytes = Buffer.from(memory as unknown as ArrayBuffer, HEADER_BYTES);
     this.capacity = this.#bytes.length;
@@ -41,10 +45,16 @@ export class Ring {
 
   /** Producer: adds `line` and a newline. False when there is no room now. */
   offer(line: string): boolean {
+    return this.#offer(line, this.printable);
+  }
+
+  #offer(line: string, printable: ((line: string) => string) | undefined): boolean {
     let at = this.#place(line.length * UTF8_MAX + 1);
     if (at < 0) at = this.#place(Buffer.byteLength(line) + 1);
     if (at < 0) return false;
     const end = at + this.#bytes.write(line, at);
+    // Which lines are ASCII is known only now, and for nothing. Nobody sees the bytes yet.
+    if (printable && end - at !== line.length) return this.#offer(printable(line), undefined);
     this.#bytes[end] = NEWLINE;
     if (at !== this.#writeAt) Atomics.store(this.words, WRAP_AT, this.#writeAt);
     this.#writeAt = end + 1;

@@ -54,16 +54,18 @@ export class Writer implements Member {
 
   /**
    * @param describeGap - makes the line that tells of dropped ones
+   * @param printable - what is done to each line that is not all ASCII
    * @param onRotate - hears of each new backup
    */
   constructor(
     readonly settings: WriterSettings,
     readonly crew: Crew,
     describeGap: (gap: GapReport) => string,
+    private readonly printable: (line: string) => string,
     private readonly onRotate: () => void,
   ) {
     this.memory = ringMemory(settings.ringBytes);
-    this.#ring = new Ring(this.memory);
+    this.#ring = new Ring(this.memory, printable);
     this.#claim = new CallerClaim(this.#ring.words);
     this.#file = new LogFile(settings, (fd) => this.#retire(fd));
     this.#gap = new Gap(
@@ -100,7 +102,7 @@ export class Writer implements Member {
     let written = false;
     try {
       drain(this.#ring, this.#file, this.#claim);
-      appendLine(this.#file, line);
+      appendLine(this.#file, this.printable(line));
       written = true;
       this.#accepted += 1;
       if (durability === "fsync") this.#file.sync();

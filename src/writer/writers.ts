@@ -35,14 +35,18 @@ let writtenBefore = 0;
  *
  * @throws what the system says when the file cannot be opened
  */
-export function openWriter(settings: WriterSettings, describeGap: (gap: GapReport) => string): Writer {
+export function openWriter(
+  settings: WriterSettings,
+  describeGap: (gap: GapReport) => string,
+  printable: (line: string) => string = (line) => line,
+): Writer {
   const known = entries.get(settings.path);
   if (known) {
     known.users += 1;
     return known.writer;
   }
   const backups = new Backups(settings);
-  const writer = new Writer(settings, crew, describeGap, () => backups.tidySoon());
+  const writer = new Writer(settings, crew, describeGap, printable, () => backups.tidySoon());
   entries.set(settings.path, { writer, backups, users: 1 });
   forget ??= beforeEnd(drainAll);
   backups.tidySoon();
