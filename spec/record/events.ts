@@ -97,6 +97,7 @@ export function httpCallEvent(fields: Partial<HttpCallEvent> = {}): HttpCallEven
     status: 200,
     responseHeaders: { "content-type": "application/json" },
     responseBody: { ok: true },
+    redirectedTo: null,
     attempts: [{ status: 200, error: null, durationMs: 12.5 }],
     outcome: "success",
     error: null,

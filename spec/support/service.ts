@@ -114,6 +114,9 @@ function answer(service: Service, request: IncomingMessage, response: ServerResp
     case "slowly":
       void slowly(response, Number(second), searchParams.get("break") !== null);
       return;
+    case "stall":
+      response.writeHead(200, { "content-type": "text/plain" }).write("it begins");
+      return;
     case "reset":
       request.socket.resetAndDestroy();
       return;

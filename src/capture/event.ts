@@ -134,6 +134,8 @@ export interface HttpCallEvent extends CallEventBase {
   readonly status: number | null;
   readonly responseHeaders: Readonly<Record<string, unknown>>;
   readonly responseBody: unknown;
+  /** Where redirects led; `null` where there were none. */
+  readonly redirectedTo: string | null;
   /** In their order; the fields above are those of the last that was answered. */
   readonly attempts: readonly CallAttempt[];
 }

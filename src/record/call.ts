@@ -51,10 +51,17 @@ function buildHttpCall(event: HttpCallEvent, stamp: Stamp): HttpCallRecord {
       status_code: event.status,
       headers: responseHeaders,
       body: callBody(event.responseBody, responseHeaders),
+      ...(event.redirectedTo !== null && { redirected_to: addressOf(event.redirectedTo) }),
       ...(event.attempts.length > 1 && { attempts: event.attempts.map(attemptFields) }),
     },
     ...callEnd(event),
   });
+}
+
+/** In its parts, so that its query is redacted as any other. */
+function addressOf(url: string): { endpoint: string; query_params: Record<string, unknown> } {
+  const { base, query } = splitUrl(url);
+  return { endpoint: base, query_params: query };
 }
 
 function attemptFields({ status, error, durationMs }: CallAttempt, index: number): CallAttemptRepr {

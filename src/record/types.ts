@@ -109,6 +109,8 @@ export interface HttpResponseRepr {
 
 /** What a call was answered. */
 export interface HttpCallResponseRepr extends HttpResponseRepr {
+  /** Only of a call that was redirected: the last address. */
+  redirected_to?: { endpoint: string; query_params: Record<string, unknown> };
   /** Only of a call that was repeated: every attempt at it, in order. */
   attempts?: CallAttemptRepr[];
 }

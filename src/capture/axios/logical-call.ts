@@ -13,13 +13,15 @@ import type {
 } from "axios";
 import { propagationHeaders } from "../../context/trace.js";
 import { runAsCause } from "../../context/run.js";
+import { guarded } from "../../health.js";
 import type { Outcome } from "../../record/types.js";
 import { Call, outcomeOfAnswer, type CallOptions } from "../call.js";
 import type { Emit } from "../capture.js";
 import type { CallAttempt, HttpCallEvent } from "../event.js";
 import { runInFrame, type Frame } from "../outgoing.js";
+import { Passing, type StreamEnd } from "../passing.js";
 import type { FindAdapter } from "./adapter.js";
-import { bodyOf, headersOf, urlOf } from "./message.js";
+import { bodyOf, headersOf, metBy, redirectedTo, bodyHeaders, StreamedBody, urlOf } from "./message.js";
 
 /** An instance that is captured. */
 export interface AxiosTarget {
@@ -37,9 +39,11 @@ export interface Pass {
   start: number;
   end: number | null;
   response: AxiosResponse | undefined;
-  /** Copied before the application's interceptors can change it. */
-  responseBody: unknown;
   error: unknown;
+  sent: StreamedBody | undefined;
+  received: StreamedBody | undefined;
+  /** Copied before the application's interceptors can change it; of a stream, what passed of it is told instead. */
+  responseBody: unknown;
 }
 
 export class LogicalCall {
@@ -65,7 +69,16 @@ export class LogicalCall {
 
   enter(config: InternalAxiosRequestConfig): Pass {
     const start = performance.now();
-    const pass: Pass = { config, start, end: null, response: undefined, responseBody: null, error: null };
+    const pass: Pass = {
+      config,
+      start,
+      end: null,
+      response: undefined,
+      error: null,
+      sent: undefined,
+      received: undefined,
+      responseBody: null,
+    };
     this.#passes.push(pass);
     return pass;
   }
@@ -90,6 +103,7 @@ export class LogicalCall {
   /** Runs the adapter; requests that it makes are this call, until it has settled. */
   transport(pass: Pass, adapter: AxiosAdapter, sent: InternalAxiosRequestConfig): ReturnType<AxiosAdapter> {
     pass.config = sent;
+    pass.sent = guarded("capture.axios", () => this.#streamed(sent.data, bodyHeaders(sent)));
     const frame: Frame = { call: this, carries: true };
     const settled = (): void => {
       frame.carries = false;
@@ -104,7 +118,8 @@ export class LogicalCall {
     pass.response = response;
     pass.error = error;
     if (response?.config) pass.config = response.config;
-    pass.responseBody = this.#body(response?.data);
+    pass.received = this.#streamed(response?.data, headersOf(response?.headers));
+    if (!pass.received) pass.responseBody = this.#body(response?.data);
   }
 
   /** It was cancelled before anything was sent, and no interceptor was told. */
@@ -113,15 +128,29 @@ export class LogicalCall {
   }
 
   settled(error: unknown, rejected: boolean): void {
-    this.#end(
-      rejected ? error : null,
-      rejected ? outcomeOfError(error, this.#status) : outcomeOfAnswer(this.#status),
-    );
+    const status = this.#status;
+    if (rejected) return this.#end(error, outcomeOfError(error, status));
+    const streaming = this.#last?.received?.passing;
+    if (!streaming || streaming.end) return this.#answeredWhole(streaming?.end ?? null);
+    // The application has the stream now, and the call lasts until it has ended.
+    streaming.ended = (end) => this.#answeredWhole(end);
   }
 
   /** The capture ends before the call does. */
   giveUp(): void {
     this.#end(null, "unknown");
+    for (const { sent, received } of this.#passes) {
+      sent?.passing.undo();
+      received?.passing.undo();
+    }
+  }
+
+  /** @param end - how the answer's stream ended; `null` if it was none */
+  #answeredWhole(end: StreamEnd | null): void {
+    const outcome = outcomeOfAnswer(this.#status);
+    if (end === null || end.how === "whole" || outcome !== "success") this.#end(null, outcome);
+    else if (end.how === "left") this.#end(null, "aborted");
+    else this.#end(end.error, outcomeOfError(end.error, null));
   }
 
   get #status(): number | null {
@@ -137,17 +166,20 @@ export class LogicalCall {
     this.#target.live.delete(this);
     this.#call.end(() => {
       const pass = this.#last;
-      const config = pass?.config ?? ({} as InternalAxiosRequestConfig);
-      const url = urlOf(this.#target.instance, config, pass?.response?.request ?? requestOf(error));
+      const { config, response } = pass ?? { config: {} as InternalAxiosRequestConfig };
+      const request = response?.request ?? (error as Partial<AxiosError> | null)?.request;
+      const met = metBy(request);
+      const url = urlOf(this.#target.instance, config, request);
       return {
         protocol: url.startsWith("https:") ? "https" : "http",
         method: (config.method ?? "get").toUpperCase(),
         url,
         requestHeaders: headersOf(config.headers),
-        requestBody: this.#body(config.data),
-        status: pass?.response?.status ?? null,
-        responseHeaders: headersOf(pass?.response?.headers),
-        responseBody: pass?.responseBody ?? null,
+        requestBody: this.#bodyPassed(pass?.sent) ?? this.#body(config.data),
+        status: response?.status ?? met.statusCode ?? null,
+        responseHeaders: headersOf(response?.headers ?? met.headers),
+        responseBody: this.#bodyPassed(pass?.received) ?? pass?.responseBody ?? null,
+        redirectedTo: redirectedTo(request),
         attempts: this.#passes.map(attemptOf),
         outcome,
         error,
@@ -158,6 +190,16 @@ export class LogicalCall {
   #body(data: unknown): unknown {
     const { detail, snapshot } = this.#target.options;
     return detail === "full" ? bodyOf(data, snapshot) : null;
+  }
+
+  #bodyPassed(body: StreamedBody | undefined): unknown {
+    return this.#target.options.detail === "full" ? body?.told() : null;
+  }
+
+  #streamed(data: unknown, headers: Record<string, unknown>): StreamedBody | undefined {
+    if (typeof data !== "object" || data === null) return undefined;
+    const passing = Passing.of(data, this.#target.options.detail === "full");
+    return passing && new StreamedBody(passing, headers);
   }
 }
 
@@ -182,8 +224,4 @@ function outcomeOfError(error: unknown, status: number | null): Outcome {
   const code = (error as Partial<AxiosError> | null)?.code;
   if (code === "ERR_CANCELED") return "aborted";
   return status === null ? "failure" : outcomeOfAnswer(Math.max(status, 400));
-}
-
-function requestOf(error: unknown): unknown {
-  return (error as Partial<AxiosError> | null)?.request;
 }

@@ -4,6 +4,12 @@
  * @module
  */
 import type { AxiosInstance, InternalAxiosRequestConfig } from "axios";
+import type { CapturedBody } from "../event.js";
+import { MultipartReader, multipartBoundary } from "../http/multipart.js";
+import { Passing } from "../passing.js";
+
+/** How much of a form's fields is kept, in bytes. */
+const FORM_LIMIT = 65_536;
 
 /**
  * The whole URL that is asked for. A serializer of the application's is not run a second time: what it made stands on
@@ -16,20 +22,93 @@ export function urlOf(instance: AxiosInstance, config: InternalAxiosRequestConfi
   return instance.getUri({ ...config, params: undefined, paramsSerializer: undefined }) + query;
 }
 
-/** A body as it stands in an event; what is no text is copied by `snapshot`. */
+/** What the last request of a call met, as the http adapter leaves it on the request. */
+interface Met {
+  readonly statusCode?: number;
+  readonly headers?: Record<string, unknown>;
+  readonly responseUrl?: string;
+}
+
+/** The answer that had begun when the call failed. */
+export function metBy(request: unknown): Met {
+  const { res } = (request ?? {}) as { res?: Met };
+  return typeof res === "object" && res !== null ? res : {};
+}
+
+/** Where redirects led; `null` where there were none. */
+export function redirectedTo(request: unknown): string | null {
+  const { _redirectable: followed } = (request ?? {}) as { _redirectable?: { _redirectCount?: number } };
+  // oxlint-disable-next-line no-underscore-dangle -- the name of follow-redirects
+  return followed?._redirectCount ? (metBy(request).responseUrl ?? null) : null;
+}
+
+/** A body that is given whole; what is no text is copied by `snapshot`. */
 export function bodyOf(data: unknown, snapshot: (value: unknown) => unknown): unknown {
   if (data === undefined || data === null) return null;
+  if (data instanceof FormData) return formFields(data);
   return typeof data === "string" ? parsedIfJson(data) : snapshot(data);
 }
 
 /** axios has made a text of what was an object; the record shows the object again. */
 function parsedIfJson(text: string): unknown {
-  if (!/^\s*[[{]/.test(text) || text.length > 65_536) return text;
+  if (!/^\s*[[{]/.test(text) || text.length > FORM_LIMIT) return text;
   try {
     return JSON.parse(text) as unknown;
   } catch {
     return text;
   }
+}
+
+/** As multipart forms that come in are told, but for the hashes: the files have not been read. */
+function formFields(form: FormData): CapturedBody {
+  const parts = [...form.entries()].map(([name, value]) => {
+    const file = typeof value === "string" ? null : value;
+    const text = typeof value === "string" ? value : null;
+    return {
+      name,
+      filename: file && file.name,
+      contentType: file && file.type,
+      bytes: file?.size ?? Buffer.byteLength(text ?? ""),
+      sha256: null,
+      value: text,
+      truncated: false,
+    };
+  });
+  return { chunks: [], bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), truncated: false, parts };
+}
+
+/** A body that passes as a stream: a form by its parts, any other by its bytes. */
+export class StreamedBody {
+  readonly passing: Passing;
+  readonly #form: MultipartReader | null;
+
+  constructor(passing: Passing, headers: Record<string, unknown>) {
+    this.passing = passing;
+    const boundary = multipartBoundary(contentTypeOf(headers));
+    this.#form = boundary === null ? null : new MultipartReader(boundary, FORM_LIMIT);
+    const form = this.#form;
+    if (form)
+      passing.part = (bytes) => form.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  }
+
+  told(): unknown {
+    const { passing } = this;
+    const parts = passing.end?.how === "whole" ? this.#form?.parts() : undefined;
+    if (parts?.length) return { chunks: [], bytes: passing.bytes, truncated: false, parts };
+    return { $stream: true, bytes: passing.bytes, sha256: passing.sha256() };
+  }
+}
+
+/** The headers of a request's body; a form of the `form-data` package brings its own, which the adapter takes. */
+export function bodyHeaders({ headers, data }: InternalAxiosRequestConfig): Record<string, unknown> {
+  const { getHeaders } = (data ?? {}) as { getHeaders?: () => Record<string, unknown> };
+  return typeof getHeaders === "function" ? getHeaders.call(data) : headersOf(headers);
+}
+
+function contentTypeOf(headers: Record<string, unknown>): string | undefined {
+  const name = Object.keys(headers).find((key) => key.toLowerCase() === "content-type");
+  const value = name === undefined ? undefined : headers[name];
+  return typeof value === "string" ? value : undefined;
 }
 
 /** AxiosHeaders of whichever copy of axios, or a plain object. */
