@@ -12,6 +12,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { storm } from "./losses/storm.mjs";
 
 const PEERS = ["log4js_file", "winston_file", "pino_async", "pino_transport", "pino_sync"];
 const OURS = ["logger:memory", "logger:os"];
@@ -36,7 +37,7 @@ export async function bench({ rounds, report, progress }) {
   progress(`${PROCESSES} processes`);
   await manyProcesses(report);
   progress(`${KILLS} kills`);
-  await storm(report);
+  await killing(report);
 }
 
 async function missingAfter(contender, how) {
@@ -70,29 +71,16 @@ async function manyProcesses(report) {
 }
 
 /** One process lives through the kills of all others. */
-async function storm(report) {
-  await inFolder(async (folder) => {
-    const env = { MAX_BYTES: "1000000" };
-    const survivor = start("logger:memory", "steady", 0, folder, env);
-    const told = lastTold(survivor);
-    for (let killed = 0; killed < KILLS; killed += PROCESSES) {
-      const victims = Array.from({ length: PROCESSES }, () =>
-        start("logger:memory", "steady", 0, folder, env),
-      );
-      for (const victim of victims)
-        victim.stdout.once("data", () => setTimeout(() => victim.kill("SIGKILL"), Math.random() * 60));
-      await Promise.all(victims.map(lastTold));
-    }
-    survivor.kill("SIGTERM");
-    const expected = new Map([[survivor.pid, await told]]);
-    const lines = linesIn(folder);
-    const against = `${KILLS}_kills`;
-    reportFaults(report, "storm_survivor", against, whole(lines), expected);
-    const half = lines.filter((line) => !isWhole(line));
-    const glued = half.filter((line) => line.includes('{"timestamp"', 1));
-    report({ metric: "storm_glued_lines", against, value: glued.length, target: 0 });
-    report({ metric: "storm_half_lines", against, value: half.length });
-  });
+async function killing(report) {
+  const against = `${KILLS}_kills`;
+  const { missing, doubled, torn, glued, ...others } = await storm(KILLS);
+  for (const [what, value] of Object.entries({ missing, doubled, torn }))
+    report({ metric: `storm_survivor_${what}`, against, value, target: 0 });
+  report({ metric: "storm_glued_lines", against, value: glued, target: 0 });
+  report({ metric: "storm_half_lines", against, value: others.halves });
+  report({ metric: "storm_survivor_records", against, value: others.told });
+  report({ metric: "storm_rotations", against, value: others.rotations });
+  report({ metric: "storm_seconds", against, value: others.seconds });
 }
 
 function reportFaults(report, what, against, lines, expected) {

@@ -23,13 +23,14 @@ function log() {
   tell(`${next}\n`);
 }
 
-/** Waits while the pipe is full: a record must not be logged without being told of. */
+/** Waits while the pipe is full: a record must not be logged without being told of. Ends when nobody listens. */
 function tell(text) {
   for (;;) {
     try {
       writeSync(1, text);
       return;
     } catch (error) {
+      if (error.code === "EPIPE") process.exit(1);
       if (error.code !== "EAGAIN") throw error;
     }
   }

@@ -39,10 +39,13 @@ export class LogFile {
   /** How long the file is if nobody else has written since our last batch; -1 when we cannot know. */
   #expectedSize = -1;
 
-  /** @param retire - takes over the descriptor of a file that has become a backup, to sync and close it */
+  /**
+   * @param retire - takes over the descriptor of a file that has become a backup, to sync and close it; is told its
+   *   path if we have renamed it
+   */
   constructor(
     readonly settings: FileSettings,
-    private readonly retire: (fd: number) => void,
+    private readonly retire: (fd: number, backup: string | undefined) => void,
   ) {}
 
   get inode(): number {
@@ -114,12 +117,12 @@ export class LogFile {
     }
   }
 
-  #current(): Stats {
+  #current(backup?: string): Stats {
     const stat = statSync(this.settings.path, { throwIfNoEntry: false });
     if (stat && stat.ino === this.#inode && this.#fd >= 0) return stat;
     const old = this.#fd;
     this.#fd = -1;
-    if (old >= 0) this.retire(old);
+    if (old >= 0) this.retire(old, backup);
     this.open();
     return fstatSync(this.#fd);
   }
@@ -134,9 +137,9 @@ export class LogFile {
   /** A new, or at least a shorter, file; gives its size. */
   #rotate(lines: Buffer): number {
     for (let tries = 0; tries < ROTATE_TRIES; tries += 1) {
-      const renamed = rotate(this.settings.path, this.#inode, Date.now());
-      const { size } = this.#current();
-      if (renamed || !this.#isDue(size, lines)) return size;
+      const backup = rotate(this.settings.path, this.#inode, Date.now());
+      const { size } = this.#current(backup);
+      if (backup !== undefined || !this.#isDue(size, lines)) return size;
       Atomics.wait(pause, 0, 0, 1);
     }
     // The lock's owner takes its time: better a file that is too long than a line that waits.

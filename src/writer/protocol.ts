@@ -68,6 +68,8 @@ export const FAILING = 33;
 export const FLIGHT_BYTES = 48;
 export const FLIGHT_SIZE = 49;
 export const FLIGHT_INODE = 51;
+/** Counted up for each file that the thread has told of as a backup. */
+export const RETIRED = 53;
 
 /* Words of the control block that a writer thread and its starter share. */
 export const CONTROL_BYTES = 64;
@@ -90,10 +92,10 @@ export type ThreadMail =
     }
   | { readonly kind: "close"; readonly id: number };
 
-/** What the thread tells. */
+/** What the thread tells. A `retired` file is not on the disk yet; without a path it has been deleted. */
 export type ThreadNews =
   | { readonly kind: "failed"; readonly id: number; readonly code: string; readonly message: string }
-  | { readonly kind: "rotated"; readonly id: number };
+  | { readonly kind: "retired"; readonly id: number; readonly path: string | undefined };
 
 /** Stores a whole number up to 2^53 in two words. */
 export function storeNumber(words: Int32Array, index: number, value: number): void {

@@ -16,15 +16,16 @@ import { withLock } from "./lock.js";
 /**
  * Renames the file to a fresh backup name, if it still is the one with `inode`.
  *
- * @returns false when another process has just done it, or is doing it now
+ * @returns the backup's path; `undefined` when another process has just done it, or is doing it now
  */
-export function rotate(path: string, inode: number, now: number): boolean {
-  let renamed = false;
+export function rotate(path: string, inode: number, now: number): string | undefined {
+  let renamed: string | undefined;
   withLock(`${path}.lock`, () => {
     if (statSync(path, { throwIfNoEntry: false })?.ino !== inode) return;
     try {
-      renameSync(path, nextBackup(path, now));
-      renamed = true;
+      const backup = nextBackup(path, now);
+      renameSync(path, backup);
+      renamed = backup;
     } catch (error) {
       // ENOENT: a process without our lock was faster.
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
@@ -48,8 +49,9 @@ export function pathOfInode(path: string, inode: number): string | undefined {
   if (isInode(path)) return path;
   const pattern = backupPattern(path);
   const folder = dirname(path);
-  return readdirSync(folder)
+  const newestFirst = readdirSync(folder)
     .filter((name) => pattern.test(name))
-    .map((name) => join(folder, name))
-    .find(isInode);
+    .toSorted()
+    .toReversed();
+  return newestFirst.map((name) => join(folder, name)).find(isInode);
 }

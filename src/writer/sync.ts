@@ -17,6 +17,15 @@ export async function syncPath(path: string): Promise<void> {
   }
 }
 
+/** For a backup. Never rejects: its lines are in it already, or, compressed, in another. */
+export async function syncBackup(path: string): Promise<void> {
+  try {
+    await syncPath(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") fault("writer.disk", error);
+  }
+}
+
 /** For a descriptor that nobody writes to any more. Never rejects: its lines are in the file already. */
 export async function syncAndClose(fd: number): Promise<void> {
   try {

@@ -6,14 +6,24 @@
  *
  * @module
  */
-import { closeSync, fsyncSync, readlinkSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { drain } from "./drain.js";
 import { LogFile } from "./file.js";
 import { ThreadClaim } from "./owner.js";
-import { FAILING, MAIL, SLEEPING, type ThreadMail, THREAD_ID, type ThreadNews, WAKE } from "./protocol.js";
+import {
+  FAILING,
+  MAIL,
+  RETIRED,
+  SLEEPING,
+  type ThreadMail,
+  THREAD_ID,
+  type ThreadNews,
+  WAKE,
+} from "./protocol.js";
 import { Ring } from "./ring.js";
+import { pathOfInode } from "./rotate.js";
 
 /** After a batch, how long to let lines gather before the next: the window that SIGKILL can take. */
 const LINGER_MS = 2;
@@ -83,11 +93,9 @@ function readMail(mail: MessagePort, slots: Map<number, Slot>, generation: numbe
       slots.set(message.id, {
         ring,
         claim: new ThreadClaim(ring.words, generation),
-        file: new LogFile(message.file, (fd) => {
-          fsyncSync(fd);
-          closeSync(fd);
-          tell({ kind: "rotated", id: message.id });
-        }),
+        file: new LogFile(message.file, (fd, backup) =>
+          retire(message.id, ring, fd, backup ?? pathOf(message.file.path, fd)),
+        ),
         retryAt: 0,
         retryMs: FIRST_RETRY_MS,
         lastCode: "",
@@ -97,6 +105,23 @@ function readMail(mail: MessagePort, slots: Map<number, Slot>, generation: numbe
       slots.delete(message.id);
     }
   }
+}
+
+/* Another process may have renamed it. */
+function pathOf(current: string, fd: number): string | undefined {
+  const { ino, nlink } = fstatSync(fd);
+  return nlink > 0 ? pathOfInode(current, ino) : undefined;
+}
+
+/**
+ * Leaves it to the calling thread's event loop to bring a backup to the disk: that may take a second, in which the
+ * ring would fill. Only one that was moved or deleted from outside has no path to be found under, and is synced here.
+ */
+function retire(id: number, ring: Ring, fd: number, path: string | undefined): void {
+  if (path === undefined) fsyncSync(fd);
+  closeSync(fd);
+  tell({ kind: "retired", id, path });
+  Atomics.add(ring.words, RETIRED, 1);
 }
 
 /** Writes what waits for one file; true if there was something and it could be written. */

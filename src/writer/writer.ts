@@ -10,10 +10,17 @@ import { drain } from "./drain.js";
 import { LogFile } from "./file.js";
 import { Gap, type GapReport } from "./gap.js";
 import { CallerClaim } from "./owner.js";
-import { type Durability, FAILING, READ_AT, type ThreadNews, type WriterSettings } from "./protocol.js";
+import {
+  type Durability,
+  FAILING,
+  READ_AT,
+  RETIRED,
+  type ThreadNews,
+  type WriterSettings,
+} from "./protocol.js";
 import { Ring, ringMemory } from "./ring.js";
 import { settleFlight } from "./settle.js";
-import { syncAndClose, syncPath } from "./sync.js";
+import { syncAndClose, syncBackup, syncPath } from "./sync.js";
 
 /** No progress for so long while a caller waits for room: the thread is taken for hung, or dead. */
 const HUNG_MS = 500;
@@ -48,7 +55,9 @@ export class Writer implements Member {
   #retryAt = 0;
   #exiting = false;
   #joined = false;
-  /** Descriptors of files that have become backups, while they are brought to the disk. */
+  /** Files that the thread has told of as backups, of those that it has counted in shared memory. */
+  #retiredSeen = 0;
+  /** Files that have become backups, while they are brought to the disk. */
   readonly #retiring = new Set<Promise<void>>();
   #lastError: string | null = null;
 
@@ -67,7 +76,7 @@ export class Writer implements Member {
     this.memory = ringMemory(settings.ringBytes);
     this.#ring = new Ring(this.memory, printable);
     this.#claim = new CallerClaim(this.#ring.words);
-    this.#file = new LogFile(settings, (fd) => this.#retire(fd));
+    this.#file = new LogFile(settings, (fd) => this.#retire(syncAndClose(fd)));
     this.#gap = new Gap(
       () => this.#hasRoom,
       (report) => this.#enqueue(describeGap(report)) && this.#seeToIt(),
@@ -173,8 +182,8 @@ export class Writer implements Member {
     return this.crew.available || this.#drainHere(0);
   }
 
-  #retire(fd: number): void {
-    const done = syncAndClose(fd).then(() => void this.#retiring.delete(done));
+  #retire(synced: Promise<void>): void {
+    const done = synced.then(() => void this.#retiring.delete(done));
     this.#retiring.add(done);
     this.onRotate();
   }
@@ -218,13 +227,17 @@ export class Writer implements Member {
   }
 
   onThreadLost(): void {
+    this.#retiredSeen = Atomics.load(this.#ring.words, RETIRED);
     this.#takeFromDead();
     this.#claim.release();
     this.#drainHere(0);
   }
 
   onNews(news: ThreadNews): void {
-    if (news.kind === "rotated") return this.onRotate();
+    if (news.kind === "retired") {
+      this.#retiredSeen += 1;
+      return this.#retire(news.path === undefined ? Promise.resolve() : syncBackup(news.path));
+    }
     this.#lastError = news.message;
     fault("writer.disk", new Error(news.message));
   }
@@ -258,7 +271,9 @@ export class Writer implements Member {
     const deadline = performance.now() + timeoutMs;
     if (this.#gap.open) this.#gap.tell();
     const target = this.#ring.producedBytes;
-    while (this.#ring.producedBytes - this.#ring.pendingBytes < target) {
+    const late = (): boolean =>
+      this.#ring.producedBytes - this.#ring.pendingBytes < target || (fsync && this.#newsIsUnderway);
+    while (late()) {
       if (performance.now() > deadline) return false;
       if (this.crew.available) this.crew.wake();
       else this.#drainHere(0);
@@ -266,6 +281,11 @@ export class Writer implements Member {
     }
     if (fsync) await Promise.all([...this.#retiring, syncPath(this.settings.path)]);
     return true;
+  }
+
+  /** The thread has made a backup that its message has not told of yet. */
+  get #newsIsUnderway(): boolean {
+    return this.#retiredSeen < Atomics.load(this.#ring.words, RETIRED);
   }
 
   close(): void {

@@ -81,9 +81,6 @@ const ends: Record<string, () => void> = {
     setTimeout(log, 100);
   },
   /** Until it is killed. */
-  storm() {
-    setInterval(() => log(50), 1);
-  },
   "told-storm"() {
     const tell = (): void => {
       log(1);

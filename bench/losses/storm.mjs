@@ -1,0 +1,111 @@
+/**
+ * A storm of SIGKILLs: victims write to a file as fast as they can and are killed at random moments, while one
+ * process, which goes through log4js as users do, writes to the same file and lives. What it was told to have
+ * written is counted here, outside of it: `storm.mjs KILLS` prints the result as one JSON object.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync, statSync, unlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { fileIn } from "../appender/contenders.mjs";
+import { createTally } from "./tally.mjs";
+
+const MAX_BYTES = 1_000_000;
+/** Victims at the same time. */
+const VICTIMS = 3;
+/** A victim lives so long at most once it writes; some are killed while they still start. */
+const LIFE_MS = 50;
+const START_MS = 80;
+const KILLED_EARLY = 0.1;
+/** Backups older than this are counted and deleted, so that the storm needs no disk. */
+const SETTLED_MS = 5000;
+
+/**
+ * @returns `{ kills, seconds, told, rotations }` and the survivor's `missing`, `doubled`, `torn` records; `glued`
+ *   lines and `halves` of lines of whomever
+ */
+export async function storm(kills) {
+  const folder = mkdtempSync(join(tmpdir(), "audit-storm-"));
+  const survivor = startSurvivor(folder);
+  try {
+    const began = performance.now();
+    const tally = createTally(survivor.process.pid);
+    let rotations = 0;
+    const collect = (olderThan) => {
+      for (const path of backupsIn(folder, olderThan)) {
+        tally.addFile(path);
+        unlinkSync(path);
+        rotations += 1;
+      }
+    };
+    const collecting = setInterval(() => collect(Date.now() - SETTLED_MS), 1000);
+    const shares = Array.from({ length: VICTIMS }, (_, index) => Math.floor((kills + index) / VICTIMS));
+    await Promise.all(shares.map((share) => killOneByOne(share, folder)));
+    clearInterval(collecting);
+    const told = await survivor.end();
+    collect(Number.POSITIVE_INFINITY);
+    tally.addFile(fileIn(folder));
+    const seconds = (performance.now() - began) / 1000;
+    return { kills, seconds, told, rotations, missing: tally.missing(told), ...tally.counts };
+  } finally {
+    survivor.process.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Tells, before it ends, of each record whose call has returned. */
+function startSurvivor(folder) {
+  const child = spawn(process.execPath, [here("end.mjs"), "logger:memory", "steady", "0", folder], {
+    env: { ...process.env, MAX_BYTES: String(MAX_BYTES) },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const closed = once(child, "close");
+  let tail = "";
+  child.stdout.on("data", (data) => (tail = (tail + data.toString("latin1")).slice(-64)));
+  return {
+    process: child,
+    async end() {
+      child.kill("SIGTERM");
+      const [code, signal] = await closed;
+      if (signal !== "SIGTERM") throw new Error(`The survivor ended with ${code ?? signal}.`);
+      return Number(tail.split("\n").at(-2));
+    },
+  };
+}
+
+async function killOneByOne(count, folder) {
+  for (let killed = 0; killed < count; killed += 1) {
+    const victim = spawn(process.execPath, [here("victim.cjs"), fileIn(folder), String(MAX_BYTES)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const ended = once(victim, "exit");
+    if (Math.random() < KILLED_EARLY) await delay(Math.random() * START_MS);
+    else {
+      await Promise.race([once(victim.stdout, "data"), ended]);
+      await delay(Math.random() * LIFE_MS);
+    }
+    victim.kill("SIGKILL");
+    const [code, signal] = await ended;
+    if (signal !== "SIGKILL") throw new Error(`A victim ended by itself with ${code ?? signal}.`);
+  }
+}
+
+function backupsIn(folder, olderThan) {
+  return readdirSync(folder)
+    .filter((name) => name.startsWith("records-"))
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path).mtimeMs < olderThan);
+}
+
+function here(name) {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.stdout.write(`${JSON.stringify(await storm(Number(process.argv[2])))}\n`);
+}
