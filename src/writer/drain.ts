@@ -5,7 +5,7 @@
  */
 import type { LogFile } from "./file.js";
 import type { Claim } from "./owner.js";
-import { FLIGHT_BYTES, FLIGHT_INODE, FLIGHT_SIZE, storeNumber } from "./protocol.js";
+import { FAILING, FLIGHT_BYTES, FLIGHT_INODE, FLIGHT_SIZE, storeNumber } from "./protocol.js";
 import type { Ring } from "./ring.js";
 
 /** Most bytes of one `write`: enough to make its fixed cost vanish, few enough to bound what a kill can tear. */
@@ -23,7 +23,10 @@ export function drain(ring: Ring, file: LogFile, claim: Claim): boolean {
     if (!claim.enter()) return false;
     try {
       noteFlight(ring.words, allowed, file);
-      ring.consume(file.write(lines.subarray(0, allowed)));
+      const written = file.write(lines.subarray(0, allowed));
+      // Before the lines leave the ring: whoever waits for them must not find a file that still fails.
+      if (Atomics.load(ring.words, FAILING) === 1) Atomics.store(ring.words, FAILING, 0);
+      ring.consume(written);
     } finally {
       ring.words[FLIGHT_BYTES] = 0;
       claim.leave();

@@ -140,12 +140,9 @@ function serve(id: number, slot: Slot): boolean {
   }
 }
 
-/* The calling thread may have met the failure, and not this one. */
 function recovered(slot: Slot): void {
-  if (Atomics.load(slot.ring.words, FAILING) === 0) return;
   slot.retryMs = FIRST_RETRY_MS;
   slot.lastCode = "";
-  Atomics.store(slot.ring.words, FAILING, 0);
 }
 
 function failed(id: number, slot: Slot, error: NodeJS.ErrnoException): void {
