@@ -21,8 +21,9 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
     types: ["record/types"],
   },
   record: { code: ["errors"], types: ["capture/event", "context/context"] },
-  log: { code: [...COMMON, "record", "writer"] },
+  log: { code: [...COMMON, "record", "writer", "ship"] },
   writer: { code: COMMON },
+  ship: { code: [...COMMON, "writer/lock", "writer/rotate"] },
   adapters: {
     code: [...COMMON, "context", "capture/http", "decorate"],
     types: ["record/types", "capture/capture"],
@@ -36,7 +37,7 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
 
 /** Packages that a user may not have: only ever types, so that importing us loads none of them. */
 const PEERS =
-  /^(?:typeorm|libpg-query|axios|ssh2|ssh2-sftp-client|express|fastify|koa|@nestjs\/|@koa\/|rxjs|routing-controllers|undici|reflect-metadata|@opentelemetry\/)/u;
+  /^(?:typeorm|libpg-query|axios|ssh2|ssh2-sftp-client|express|fastify|koa|@nestjs\/|@koa\/|rxjs|routing-controllers|undici|reflect-metadata|@opentelemetry\/|@clickhouse\/|@duckdb\/)/u;
 
 /** What a stage may load from outside; a stage that is not named here may load any of `node:`. */
 const OUTSIDE: Record<string, RegExp> = {

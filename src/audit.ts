@@ -19,6 +19,7 @@ import { explain, type Explained } from "./record/explain.js";
 import type { RedactionPolicy } from "./record/redactor.js";
 import type { CustomInput, LoginInput } from "./record/stated.js";
 import { Session } from "./session.js";
+import { type ShipmentHealth, shippingHealth } from "./ship/shipping.js";
 import type { AttachOptions } from "./targets.js";
 import { flush, writerHealth, type FlushOptions, type WriterHealth } from "./writer/writers.js";
 
@@ -30,6 +31,8 @@ export interface AuditHealth {
   /** Requests under way. */
   readonly open_requests: number;
   readonly writer: WriterHealth;
+  /** What is on its way to ClickHouse, one entry a spool. */
+  readonly shipping: readonly ShipmentHealth[];
   /** Our own troubles, one entry a kind. */
   readonly faults: readonly FaultSummary[];
 }
@@ -193,6 +196,7 @@ class Audit {
       ok: faults.length === 0 && writer.dropped === 0,
       open_requests: runningRequests()?.open ?? 0,
       writer,
+      shipping: shippingHealth(),
       faults,
     };
   }

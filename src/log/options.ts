@@ -39,7 +39,7 @@ export interface FileOptions {
   readonly threadFile?: string;
 }
 
-const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
+export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
   v.pipe(
     v.number(),
     v.check(
@@ -48,7 +48,7 @@ const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
     ),
   );
 
-const durability = v.picklist(["memory", "os", "fsync"], '"memory", "os" or "fsync"');
+export const durability = v.picklist(["memory", "os", "fsync"], '"memory", "os" or "fsync"');
 
 /** The entries of `FileOptions` as a schema. */
 export const fileEntries = {
@@ -112,7 +112,7 @@ export const loggingSchema = v.strictObject({
 /** The options of the appender, as they stand in a log4js configuration. */
 export const appenderSchema = v.strictObject({
   ...fileEntries,
-  type: v.unknown(),
+  type: v.optional(v.unknown()),
   filename: v.pipe(v.string("a path"), v.nonEmpty("a path")),
   layout: v.optional(v.looseObject({ type: v.string() })),
 });

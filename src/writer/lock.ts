@@ -1,13 +1,13 @@
 /**
  * A lock between processes that share a folder: a small file, made with O_EXCL, that names its owner.
  *
- * It only keeps two processes from doing the same work twice (rotating, compressing). Losing it costs a short
+ * It only keeps two processes from doing the same work twice (rotating, compressing, shipping). Losing it costs a short
  * backup, never a line; so a lock is never waited for, and one whose owner is gone is simply taken over.
  *
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { linkSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 
 /** A lock of another machine (its process ids mean nothing here) counts as left behind after so long. */
@@ -15,14 +15,39 @@ const FOREIGN_STALE_MS = 10_000;
 
 /** Runs `work` under the lock; false when another live process has it. */
 export function withLock(path: string, work: () => void): boolean {
-  const token = `${hostname()} ${process.pid} ${randomBytes(6).toString("hex")}`;
-  if (!take(path, token)) return false;
+  const lock = takeLock(path);
+  if (!lock) return false;
   try {
     work();
   } finally {
-    if (read(path) === token) remove(path);
+    lock.release();
   }
   return true;
+}
+
+/** A lock for work that goes on. */
+export interface HeldLock {
+  /** Says that the owner lives; false when the lock was lost to another process. At least every five seconds. */
+  keep(): boolean;
+  release(): void;
+}
+
+/** Undefined when another live process has it. */
+export function takeLock(path: string): HeldLock | undefined {
+  const token = `${hostname()} ${process.pid} ${randomBytes(6).toString("hex")}`;
+  if (!take(path, token)) return undefined;
+  const isOurs = (): boolean => read(path) === token;
+  return {
+    keep() {
+      if (!isOurs()) return false;
+      const now = new Date();
+      utimesSync(path, now, now);
+      return true;
+    },
+    release() {
+      if (isOurs()) remove(path);
+    },
+  };
 }
 
 function take(path: string, token: string): boolean {

@@ -1,0 +1,123 @@
+/**
+ * The log4js appender that brings records to ClickHouse: through a spool on the disk, so that neither a server
+ * that is away nor the end of the process loses one.
+ *
+ * @module
+ */
+import { join, resolve } from "node:path";
+import type { CustomAppender, LayoutsParam } from "log4js";
+import * as v from "valibot";
+import { checked } from "../check.js";
+import { loadClient } from "../ship/clickhouse.js";
+import type { ShipSettings } from "../ship/protocol.js";
+import { startShipping } from "../ship/shipping.js";
+import { type AuditAppender, configure as configureFile } from "./appender.js";
+import { durability, wholeNumber } from "./options.js";
+
+/** Files of this size are sent, and then deleted whole. */
+const SPOOL_FILE_BYTES = 16_777_216;
+
+/** Where the records go, and how. */
+export interface ClickhouseOptions {
+  /** Address of the server's HTTP interface; default `http://127.0.0.1:8123`. */
+  readonly url?: string;
+  /** Default `default`. */
+  readonly database?: string;
+  /** The table of `pipeline/clickhouse`; default `audit_records`. */
+  readonly table?: string;
+  /** Default `default`. */
+  readonly username?: string;
+  /** Default none. */
+  readonly password?: string;
+  /**
+   * The folder where records wait until the server has them; default `audit_spool`. Any number of processes may
+   * share it. What is in it when the last one ends is sent by the next that starts.
+   */
+  readonly spool?: string;
+  /** When a record counts as kept in the spool: `"memory"`, `"os"` (default) or `"fsync"`. */
+  readonly durability?: "memory" | "os" | "fsync";
+  /** A batch has at most so many bytes, unless one record is longer; default 4194304, at least 65536. */
+  readonly batchBytes?: number;
+  /** How often the spool is looked at, in milliseconds; default 1000, at least 10. */
+  readonly intervalMs?: number;
+  /** The longest pause between two tries while the server does not take a batch; default 30000 ms. */
+  readonly maxRetryMs?: number;
+  /** How long one batch may take, in milliseconds; default 30000. */
+  readonly requestTimeoutMs?: number;
+  /** How long `log4js.shutdown()` waits for the spool to be sent, in milliseconds; default 5000. */
+  readonly closeTimeoutMs?: number;
+}
+
+const text = v.optional(v.pipe(v.string(), v.nonEmpty("a text")));
+const clickhouseSchema = v.strictObject({
+  type: v.optional(v.unknown()),
+  url: v.optional(v.pipe(v.string(), v.url("the address of a server, such as http://127.0.0.1:8123"))),
+  database: text,
+  table: text,
+  username: text,
+  password: v.optional(v.string()),
+  spool: text,
+  durability: v.optional(durability),
+  batchBytes: v.optional(wholeNumber(65_536, 1 << 28)),
+  intervalMs: v.optional(wholeNumber(10)),
+  maxRetryMs: v.optional(wholeNumber(250)),
+  requestTimeoutMs: v.optional(wholeNumber(1)),
+  closeTimeoutMs: v.optional(wholeNumber(0)),
+});
+
+/**
+ * An appender for a log4js configuration that brings records into ClickHouse: at least once, in batches, from a
+ * thread of its own. The table and its views are in `pipeline/clickhouse`; a record that arrives twice is shown once.
+ *
+ * Needs the package `@clickhouse/client`.
+ *
+ * @param options - all optional; see `ClickhouseOptions` for defaults, units and limits
+ * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`, `AUDIT_PEER_MISSING`; when log4js is
+ *   configured also `AUDIT_DIRECTORY_UNWRITABLE`
+ * @example
+ * const configuration = auditLogging({ serviceName: "review_board" });
+ * configuration.appenders.clickhouse = clickhouseAppender({ url: "http://clickhouse:8123", database: "audit" });
+ * configuration.categories["audit.crud"].appenders.push("clickhouse");
+ * log4js.configure(configuration);
+ */
+export function clickhouseAppender(options: ClickhouseOptions = {}): CustomAppender {
+  checked("clickhouseAppender", clickhouseSchema, options);
+  loadClient();
+  return { ...options, type: { configure: configure as never } };
+}
+
+function configure(config: unknown, layouts: LayoutsParam): AuditAppender {
+  const options = checked("clickhouseAppender", clickhouseSchema, config);
+  const filename = resolve(join(options.spool ?? "audit_spool", "records.ndjson"));
+  const file = configureFile(
+    { filename, maxBytes: SPOOL_FILE_BYTES, durability: options.durability ?? "os" },
+    layouts,
+  );
+  const shipment = startShipping(shipSettings(filename, options));
+  const append: AuditAppender = Object.assign((event: Parameters<AuditAppender>[0]) => file(event), {
+    writeRecord: file.writeRecord,
+    shutdown(done: (error?: Error) => void) {
+      file.shutdown((error) => {
+        void shipment.stop(options.closeTimeoutMs ?? 5000).then(() => done(error));
+      });
+    },
+  });
+  return append;
+}
+
+function shipSettings(spool: string, options: v.InferOutput<typeof clickhouseSchema>): ShipSettings {
+  return {
+    spool,
+    server: {
+      url: options.url ?? "http://127.0.0.1:8123",
+      database: options.database ?? "default",
+      table: options.table ?? "audit_records",
+      username: options.username ?? "default",
+      password: options.password ?? "",
+      requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+    },
+    batchBytes: options.batchBytes ?? 4_194_304,
+    intervalMs: options.intervalMs ?? 1000,
+    maxRetryMs: options.maxRetryMs ?? 30_000,
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * Brings a spool to a server: at least once, in batches, however often the server is away.
+ *
+ * One process at a time ships a spool, under a lock; when it dies another one takes over. A file that was
+ * acknowledged whole is deleted. Nothing else ever is: what the server does not take stays on the disk.
+ *
+ * @module
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { type HeldLock, takeLock } from "../writer/lock.js";
+import type { Server } from "./clickhouse.js";
+import { Positions } from "./positions.js";
+import type { ShipSettings, ShipState } from "./protocol.js";
+import { discard, readLines, type SpoolFile, spoolFiles } from "./spool.js";
+
+const FIRST_RETRY_MS = 250;
+const NEWLINE = 10;
+
+export class Shipper {
+  readonly #stopping = new AbortController();
+  readonly #giveUp = new AbortController();
+  #running: Promise<void> | undefined;
+  #lock: HeldLock | undefined;
+  #positions: Positions | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #sent = 0;
+  #lastError: string | null = null;
+
+  constructor(
+    private readonly settings: ShipSettings,
+    private readonly server: Server,
+    private readonly tell: (state: ShipState) => void,
+  ) {}
+
+  /** Ships until `stop` is called. */
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.#round();
+      await this.#rest();
+    }
+  }
+
+  /** Sends what is there, and resolves; after `withinMs` the rest stays for the next process. */
+  async stop(withinMs: number): Promise<void> {
+    const { signal } = this.#giveUp;
+    const deadline = setTimeout(() => this.#giveUp.abort(), withinMs);
+    this.#stopping.abort();
+    await this.#running;
+    while (!signal.aborted) {
+      await this.#round();
+      if (!this.#lock || this.#waiting() === 0) break;
+      await pause(this.#retryMs, undefined, { signal }).catch(() => {});
+    }
+    clearTimeout(deadline);
+    this.#lock?.release();
+    this.#lock = undefined;
+    await this.server.close();
+  }
+
+  async #round(): Promise<void> {
+    try {
+      if (this.#mayShip()) for (const file of this.#files()) await this.#ship(file);
+      this.#lastError = null;
+      this.#retryMs = FIRST_RETRY_MS;
+    } catch (error) {
+      this.#lastError = error instanceof Error ? error.message : String(error);
+      this.#retryMs = Math.min(this.#retryMs * 2, this.settings.maxRetryMs);
+    }
+    this.tell({ sent: this.#sent, waiting_bytes: this.#waiting(), last_error: this.#lastError });
+  }
+
+  async #ship(file: SpoolFile): Promise<void> {
+    const positions = this.#positions!;
+    // Shorter than what was sent: somebody has truncated it, and it holds other lines now.
+    if (positions.of(file.inode) > file.size) positions.set(file.inode, 0);
+    for (;;) {
+      const from = positions.of(file.inode);
+      const lines = readLines(file, from, this.settings.batchBytes);
+      if (lines.length === 0) break;
+      await this.server.send(lines, this.#giveUp.signal);
+      this.#lock?.keep();
+      this.#sent += countLines(lines);
+      positions.set(file.inode, from + lines.length);
+    }
+    if (file.isSettled && positions.of(file.inode) === file.size) {
+      positions.forget(file.inode);
+      discard(file);
+    }
+  }
+
+  #files(): SpoolFile[] {
+    const files = spoolFiles(this.settings.spool, Date.now());
+    this.#positions?.keepOnly(new Set(files.map(({ inode }) => inode)));
+    return files;
+  }
+
+  #mayShip(): boolean {
+    if (this.#lock?.keep()) return true;
+    this.#lock = takeLock(`${this.settings.spool}.ship.lock`);
+    // Read anew: another process may have shipped meanwhile.
+    this.#positions = this.#lock && new Positions(`${this.settings.spool}.shipped`);
+    return this.#lock !== undefined;
+  }
+
+  #waiting(): number {
+    const positions = this.#positions ?? new Positions(`${this.settings.spool}.shipped`);
+    const rest = ({ inode, size }: SpoolFile) => Math.max(size - positions.of(inode), 0);
+    return spoolFiles(this.settings.spool, Date.now()).reduce((sum, file) => sum + rest(file), 0);
+  }
+
+  async #rest(): Promise<void> {
+    const { signal } = this.#stopping;
+    await pause(this.#lastError === null ? this.settings.intervalMs : this.#retryMs, undefined, {
+      signal,
+    }).catch(() => {});
+  }
+}
+
+function countLines(lines: Buffer): number {
+  let count = 0;
+  for (let at = lines.indexOf(NEWLINE); at >= 0; at = lines.indexOf(NEWLINE, at + 1)) count += 1;
+  return lines.at(-1) === NEWLINE ? count : count + 1;
+}
