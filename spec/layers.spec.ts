@@ -23,7 +23,7 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
   record: { code: ["errors"], types: ["capture/event", "context/context"] },
   log: { code: [...COMMON, "record", "writer", "ship"] },
   writer: { code: COMMON },
-  ship: { code: [...COMMON, "writer/lock", "writer/rotate"] },
+  ship: { code: [...COMMON, "writer/lock", "writer/backup-name"] },
   adapters: {
     code: [...COMMON, "context", "capture/http", "decorate"],
     types: ["record/types", "capture/capture"],

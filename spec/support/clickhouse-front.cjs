@@ -5,12 +5,13 @@
  * this front is ours: no users, no queue, one statement at a time. `POST /-/lose-answers?count=N` makes it do what the next
  * N inserts ask, and then cut the connection instead of answering.
  */
+const { writeFileSync } = require("node:fs");
 const { createServer } = require("node:http");
 const { gunzipSync } = require("node:zlib");
 
 const [chdb, data, port = "0"] = process.argv.slice(2);
 const { Session } = require(chdb);
-const session = new Session(data);
+const session = new Session(data, { connectionArgs: [`--config-file=${writeConfig()}`] });
 let answersToLose = 0;
 
 const server = createServer((request, response) => {
@@ -20,6 +21,21 @@ const server = createServer((request, response) => {
 });
 server.keepAliveTimeout = 60_000;
 server.listen(Number(port), "127.0.0.1", () => process.send?.({ port: server.address().port }));
+
+/* A cluster of this one server, for Distributed tables. */
+function writeConfig() {
+  const path = `${data}.config.xml`;
+  const replica = "<replica><host>127.0.0.1</host><port>9000</port></replica>";
+  writeFileSync(
+    path,
+    `<clickhouse>
+      <tcp_port>9000</tcp_port>
+      <macros><cluster>audit</cluster></macros>
+      <remote_servers><audit><shard>${replica}</shard></audit></remote_servers>
+    </clickhouse>`,
+  );
+  return path;
+}
 
 function answer(request, bytes, response) {
   const { pathname, searchParams } = new URL(request.url, "http://front");

@@ -80,5 +80,6 @@ export class Clickhouse {
     await this.down();
     await pause(10);
     await rm(this.data, { recursive: true, force: true });
+    await rm(`${this.data}.config.xml`, { force: true });
   }
 }

@@ -5,7 +5,7 @@
  */
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { backupPattern } from "../writer/rotate.js";
+import { backupPattern } from "../writer/backup-name.js";
 
 const NEWLINE = 10;
 /** A process that has not seen the rotation yet may append to a backup for a moment. */
