@@ -5,7 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -52,15 +52,10 @@ describe("the files of the pipeline", () => {
       .flatMap(({ volumes }) => volumes.map((volume) => volume.split(":")[0]!))
       .filter((source) => source.startsWith("./"));
     assert.ok(mounted.length > 5);
-    for (const source of mounted) assert.ok(exists(source.slice(2)), source);
+    for (const source of mounted) assert.ok(existsSync(join(PIPELINE, source)), source);
     const migrations = readdirSync(join(PIPELINE, "clickhouse")).filter((name) => /^\d{4}_/u.test(name));
     for (const name of migrations) assert.ok(mounted.includes(`./clickhouse/${name}`), name);
   });
-
-  function exists(path: string): boolean {
-    const folder = join(PIPELINE, path, "..");
-    return readdirSync(folder).includes(path.split("/").at(-1)!);
-  }
 });
 
 describe("the pipeline on ClickHouse", { skip: withoutClickhouse, timeout: 180_000 }, () => {
@@ -118,27 +113,25 @@ describe("the pipeline on ClickHouse", { skip: withoutClickhouse, timeout: 180_0
   }
 
   it("counts as the records say", async () => {
-    const ask = async (title: string): Promise<Record<string, any>[]> =>
-      clickhouse.rows(withoutMacros(questions().find(({ where }) => where.endsWith(title))!.sql), "audit");
     const requests = records.filter(isRequest);
     const changes = records.filter((record): record is CrudRecord => record.name === "audit.crud");
 
-    const ended = await ask("How requests ended");
+    const ended = await ask(clickhouse, "How requests ended");
     assert.deepEqual(
       sums(ended.map((row) => [row.outcome, Number(row.requests)])),
       sums(requests.map(({ outcome }) => [outcome, 1])),
     );
-    const changed = await ask("Who changed most");
+    const changed = await ask(clickhouse, "Who changed most");
     assert.deepEqual(
       sums(changed.map((row) => [row.user_id, Number(row.changes)])),
       sums(changes.map(({ user }) => [String(user?.id ?? ""), 1])),
     );
-    const routes = await ask("Requests by route");
+    const routes = await ask(clickhouse, "Requests by route");
     assert.deepEqual(
       sums(routes.map((row) => [`${row.method} ${row.route}`, Number(row.requests)])),
       sums(requests.map(({ route, request_repr }) => [`${request_repr.method} ${route ?? ""}`, 1])),
     );
-    const [lost] = await ask("Gaps: records that were lost");
+    const [lost] = await ask(clickhouse, "Gaps: records that were lost");
     assert.equal(Number(lost!.lost), 0);
   });
 
@@ -181,6 +174,12 @@ describe("the pipeline on ClickHouse", { skip: withoutClickhouse, timeout: 180_0
     return clickhouse.sql(`INSERT INTO audit_records (line) FORMAT LineAsString\n${lines}`, "audit");
   }
 });
+
+/** The answer to a panel's question. */
+function ask(clickhouse: Clickhouse, title: string): Promise<Record<string, any>[]> {
+  const { sql } = questions().find(({ where }) => where.endsWith(title))!;
+  return clickhouse.rows(withoutMacros(sql), "audit");
+}
 
 /** Statements end with the only semicolon that ends a line. */
 function statementsIn(...files: string[]): string[] {
