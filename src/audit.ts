@@ -71,7 +71,7 @@ class Audit {
   async stop(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
-    session?.end();
+    await session?.end();
     await flush().catch((error: unknown) => fault("audit.stop", error));
   }
 
@@ -79,10 +79,10 @@ class Audit {
    * Records what happens at a target that no decorator reaches: a TypeORM DataSource (its row changes), an axios
    * instance or an ssh2-sftp-client (its calls), a Node server (its requests), Passport (its logins).
    *
-   * @param options - for a DataSource `{ tables, rows }`, for a client `{ service }`
+   * @param options - for a DataSource `{ tables, rows, consistency, … }`, for a client `{ service }`
    * @returns how to leave the target as it was; `audit.stop()` does the same
    * @throws {AuditError} `AUDIT_NOT_STARTED`, `AUDIT_TARGET_UNKNOWN`, `AUDIT_DATABASE_UNSUPPORTED`,
-   *   `AUDIT_FIELD_UNKNOWN`, `AUDIT_OPTION_INVALID`
+   *   `AUDIT_FIELD_UNKNOWN`, `AUDIT_OPTION_INVALID`, `AUDIT_OUTBOX_UNSUPPORTED`; on SQLite `AUDIT_OUTBOX_MISSING`
    * @example
    * audit.attach(dataSource);
    * audit.attach(axiosInstance, { service: "apollo" });
@@ -175,7 +175,7 @@ class Audit {
   }
 
   /**
-   * Waits until every record accepted so far is on file.
+   * Waits until every record accepted so far, or committed in an outbox, is on file.
    *
    * @param options - `timeoutMs`: the longest wait, in milliseconds, default 5000; `fsync`: wait for the disk too
    * @returns how many records were written in the meantime
@@ -183,7 +183,10 @@ class Audit {
    * @example
    * await audit.flush({ timeoutMs: 2000, fsync: true });
    */
-  flush(options?: FlushOptions): ReturnType<typeof flush> {
+  async flush(options?: FlushOptions): ReturnType<typeof flush> {
+    const timeoutMs = options?.timeoutMs ?? 5000;
+    const drained = (await this.#session?.drain(timeoutMs)) ?? true;
+    if (!drained) throw new AuditError("AUDIT_FLUSH_TIMEOUT", ["the outbox", "Some", timeoutMs]);
     return flush(options);
   }
 

@@ -34,6 +34,12 @@ const messages = {
     `Do not attach this DataSource, and record what its rows go through with \`audit.record()\`.`,
   AUDIT_FIELD_UNKNOWN: (model: string, option: string, field: string, known: string) =>
     `@AuditEntity on ${model} names the field "${field}" in \`${option}\`, and ${model} has no such column. Its fields are: ${known}.`,
+  AUDIT_OUTBOX_UNSUPPORTED: (type: string) =>
+    `\`consistency: "outbox"\` is not to be had for a DataSource of type "${type}" with this way of capture. It works with postgres, mysql, mariadb, sqljs and better-sqlite3, and not with \`rows: "portable"\`. Leave \`consistency\` at "memory".`,
+  AUDIT_OUTBOX_MISSING: (table: string, statement: string) =>
+    `The outbox table ${table} is not there, and \`createOutbox\` is false. Make it by a migration: ${statement}`,
+  AUDIT_OUTBOX_FAILED: (found: string) =>
+    `The transaction was rolled back because its audit records could not be written to the outbox: ${found}. With \`onOutboxError: "record"\` it would have been committed.`,
   AUDIT_PEER_MISSING: (what: string, packages: string) =>
     `${what} needs the package ${packages}, which is not installed. Run \`npm install ${packages}\`.`,
 
@@ -46,7 +52,7 @@ const messages = {
     `log4js would drop the ${level} records of category "${category}": ${found}. Give the category the level "${level}" or a lower one, and an appender; \`auditLogging()\` does both.`,
   AUDIT_WRITER_FULL: (path: string, limit: number) =>
     `The ring of ${path} is full: ${limit} bytes wait to be written. Raise \`ringBytes\`, or set \`onFull\` to "block" or "drop".`,
-  AUDIT_FLUSH_TIMEOUT: (path: string, waiting: number, limit: number) =>
+  AUDIT_FLUSH_TIMEOUT: (path: string, waiting: number | string, limit: number) =>
     `${waiting} records of ${path} were not on the file after ${limit} ms. They stay queued; see \`audit.health()\` for what the system says.`,
 
   // reading

@@ -12,8 +12,27 @@ import type { RedactionPolicy } from "./record/redactor.js";
 /** How much is written of calls to other services: nothing, all but bodies and arguments, or all. */
 export type ExternalDetail = false | "metadata" | "full";
 
+/** How sure it is that a committed change has its record. */
+export interface ConsistencyOptions {
+  /**
+   * `"memory"`: the record is told after the COMMIT, so that a process killed in between takes it along. `"outbox"`: the
+   * record is committed with the change, in a table of the same database, and written to the log from there, at least
+   * once, also after a crash. Default `"memory"`. For PostgreSQL, MySQL, MariaDB and SQLite (`sqljs`, `better-sqlite3`).
+   */
+  readonly consistency?: "memory" | "outbox" | undefined;
+  /** The outbox table, `name` or `schema.name`. Default `"audit_outbox"`. */
+  readonly outboxTable?: string | undefined;
+  /** `false`: the table is made by a migration of yours; without it `AUDIT_OUTBOX_MISSING` is reported. Default `true`. */
+  readonly createOutbox?: boolean | undefined;
+  /**
+   * When a record cannot be written to the table: `"record"` commits the change all the same, and tells the record as
+   * with `"memory"`; `"fail"` rolls back, and the application gets `AUDIT_OUTBOX_FAILED`. Default `"record"`.
+   */
+  readonly onOutboxError?: "record" | "fail" | undefined;
+}
+
 /** How row changes are captured. */
-export interface RowOptions {
+export interface RowOptions extends ConsistencyOptions {
   /**
    * `"auto"`: the exact way of the database's family. `"portable"`: through TypeORM's query builders only, with no
    * statement rewritten and no trigger made; `audit.coverage()` says what that cannot see. Default `"auto"`.
@@ -64,6 +83,16 @@ const count = (unit: string) => {
 };
 const names = v.optional(v.array(v.string(), "a list of names"));
 
+/** `ConsistencyOptions`; what is not said is not filled in, so that an attach may leave it to the start. */
+export const consistencySchema = {
+  consistency: v.optional(v.picklist(["memory", "outbox"], '"memory" or "outbox"')),
+  outboxTable: v.optional(
+    v.pipe(v.string("a name"), v.regex(/^[^.]+(?:\.[^.]+)?$/u, "`name` or `schema.name`")),
+  ),
+  createOutbox: v.optional(v.boolean("true or false")),
+  onOutboxError: v.optional(v.picklist(["record", "fail"], '"record" or "fail"')),
+};
+
 const schema = v.strictObject({
   serviceName: v.pipe(v.string("a name"), v.nonEmpty("a name")),
   enabled: v.optional(v.boolean(), true),
@@ -75,6 +104,7 @@ const schema = v.strictObject({
         capture: v.optional(v.picklist(["auto", "portable"], '"auto" or "portable"'), "auto"),
         maxRowsPerStatement: v.optional(count("rows"), 1000),
         maxImageBytes: v.optional(count("bytes"), 64 * 1024 * 1024),
+        ...consistencySchema,
       }),
     ),
     {},

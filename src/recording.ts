@@ -6,9 +6,12 @@
 import { newRecordId } from "./context/ids.js";
 import { currentContext } from "./context/context.js";
 import type { Emit } from "./capture/capture.js";
+import type { CaptureEvent } from "./capture/event.js";
 import { guarded } from "./health.js";
 import type { Sink } from "./log/sink.js";
 import { buildRecord } from "./record/build.js";
+import { encode } from "./record/encode.js";
+import type { Redactor } from "./record/redactor.js";
 import type { Moment, Stamp } from "./record/common.js";
 import {
   buildCustom,
@@ -29,11 +32,13 @@ export interface RecordingOptions {
 export class Recording {
   readonly #options: RecordingOptions;
   readonly #sink: Sink;
+  readonly #redactor: Redactor;
   readonly #hasExtra: boolean;
 
-  constructor(options: RecordingOptions, sink: Sink) {
+  constructor(options: RecordingOptions, sink: Sink, redactor: Redactor) {
     this.#options = options;
     this.#sink = sink;
+    this.#redactor = redactor;
     this.#hasExtra = Object.keys(options.extra).length > 0;
   }
 
@@ -41,6 +46,13 @@ export class Recording {
   readonly emit: Emit = (event) => {
     if (event.context?.muted) return;
     guarded("record.build", () => this.#write(buildRecord(event, this.#stamp())));
+  };
+
+  /** The record of what a capture saw, as the line that will be written; `null` if nothing is to be recorded. */
+  readonly line = (event: CaptureEvent): string | null => {
+    if (event.context?.muted) return null;
+    const record = guarded("record.build", () => buildRecord(event, this.#stamp()));
+    return record ? encode(this.#complete(record), this.#redactor) : null;
   };
 
   login(input: LoginInput): void {
@@ -68,8 +80,11 @@ export class Recording {
   }
 
   #write(record: AuditRecord | null): void {
-    if (record === null) return;
+    if (record !== null) this.#sink(this.#complete(record));
+  }
+
+  #complete(record: AuditRecord): AuditRecord {
     if (this.#hasExtra) record.extra = { ...this.#options.extra, ...record.extra };
-    this.#sink(record);
+    return record;
   }
 }

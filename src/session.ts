@@ -16,7 +16,12 @@ import { runningRequests, runRequests } from "./capture/http/running.js";
 import { requestTarget } from "./capture/http/targets.js";
 import { observeMethod } from "./capture/method.js";
 import { captureSftp } from "./capture/sftp.js";
-import { captureDataSource, isDataSource, type RowCapture } from "./capture/typeorm/typeorm.js";
+import {
+  captureDataSource,
+  isDataSource,
+  type OutboxChoice,
+  type RowCapture,
+} from "./capture/typeorm/typeorm.js";
 import { currentContext } from "./context/context.js";
 import { newRecordId } from "./context/ids.js";
 import { entityMetadata } from "./decorate/readers.js";
@@ -25,8 +30,8 @@ import { forgetFaults, onFirstFault } from "./health.js";
 import { checkLogging } from "./log/check.js";
 import { reportFault } from "./log/fault.js";
 import { resetLogRuntime, setLogRuntime } from "./log/runtime.js";
-import { createSink } from "./log/sink.js";
-import type { CheckedOptions } from "./options.js";
+import { createSink, deliverLine } from "./log/sink.js";
+import type { CheckedOptions, ConsistencyOptions } from "./options.js";
 import { createRedactor, type RedactionPolicy } from "./record/redactor.js";
 import { snapshot } from "./record/snapshot.js";
 import { Recording } from "./recording.js";
@@ -35,6 +40,7 @@ import { followClients, type OfferedClient } from "./registry/clients.js";
 import { AttachedTargets } from "./registry/targets.js";
 import { clientKind, clientOptions, dataSourceOptions } from "./targets.js";
 import { WithoutTable } from "./without-table.js";
+import { settled } from "./writer/writers.js";
 
 export class Session {
   readonly recording: Recording;
@@ -43,6 +49,7 @@ export class Session {
   readonly #rows = new Set<RowCapture>();
   readonly #withoutTable = new WithoutTable(() => this.rows);
   readonly #undos: Undo[] = [];
+  readonly #ending: Promise<void>[] = [];
 
   constructor(options: CheckedOptions) {
     this.#options = options;
@@ -51,7 +58,7 @@ export class Session {
     forgetFaults();
     onFirstFault(reportFault);
     setLogRuntime({ redactor, context: currentContext, serviceName: options.serviceName });
-    this.recording = new Recording(options, options.enabled ? createSink() : () => {});
+    this.recording = new Recording(options, options.enabled ? createSink() : () => {}, redactor);
     if (options.enabled) this.#begin();
   }
 
@@ -77,8 +84,19 @@ export class Session {
     throw new AuditError("AUDIT_TARGET_UNKNOWN", [nameOf(target)]);
   }
 
-  /** Gives everything back. */
-  end(): void {
+  /** Waits until what the outboxes hold is on file; false if that takes too long. */
+  async drain(timeoutMs: number): Promise<boolean> {
+    const drained = await Promise.all(this.rows.map((capture) => capture.drain(timeoutMs)));
+    return drained.every(Boolean);
+  }
+
+  /** Gives everything back. Settles when nothing of it runs any more. */
+  async end(): Promise<void> {
+    this.#giveBack();
+    await Promise.all(this.#ending);
+  }
+
+  #giveBack(): void {
     this.#withoutTable.stop();
     this.#targets.releaseAll();
     for (const undo of this.#undos.splice(0).toReversed()) undo();
@@ -95,6 +113,7 @@ export class Session {
         ...rows,
         tables: attached.tables,
         capture: attached.rows ?? rows.capture,
+        outbox: outboxChoice(rows, attached, this.recording.line),
         decorations: entityMetadata,
         now: Date.now,
         newTransactionId: newRecordId,
@@ -104,6 +123,7 @@ export class Session {
       return () => {
         this.#rows.delete(capture);
         capture.undo();
+        this.#ending.push(capture.ended());
       };
     });
   }
@@ -162,6 +182,24 @@ export class Session {
       },
     };
   }
+}
+
+/** What the attach says comes first. */
+function outboxChoice(
+  start: ConsistencyOptions,
+  attach: ConsistencyOptions,
+  line: OutboxChoice["line"],
+): OutboxChoice | undefined {
+  const consistency = attach.consistency ?? start.consistency;
+  if (consistency !== "outbox") return undefined;
+  return {
+    table: attach.outboxTable ?? start.outboxTable ?? "audit_outbox",
+    create: attach.createOutbox ?? start.createOutbox ?? true,
+    onError: attach.onOutboxError ?? start.onOutboxError ?? "record",
+    line,
+    emit: deliverLine,
+    settled,
+  };
 }
 
 function nameOf(target: unknown): string {

@@ -5,9 +5,10 @@
  */
 import * as v from "valibot";
 import { checked } from "./check.js";
+import { consistencySchema, type ConsistencyOptions } from "./options.js";
 
-/** For a TypeORM DataSource. */
-export interface AttachDataSourceOptions {
+/** For a TypeORM DataSource. What is said here comes before what `audit.start()` was told. */
+export interface AttachDataSourceOptions extends ConsistencyOptions {
   /**
    * `"decorated"`: tables of entities with `@AuditEntity`, with their join, closure and inheritance tables.
    * `"all"`: every table. Default `"decorated"`.
@@ -31,6 +32,7 @@ export type AttachOptions<Target> = Target extends { createQueryRunner: unknown 
 const dataSourceSchema = v.strictObject({
   tables: v.optional(v.picklist(["decorated", "all"], '"decorated" or "all"'), "decorated"),
   rows: v.optional(v.picklist(["auto", "portable"], '"auto" or "portable"')),
+  ...consistencySchema,
 });
 
 const clientSchema = v.strictObject({

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { DataSource, EntityManager, QueryRunner } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
-import { faultSummaries } from "#dist/health";
+import { faultSummaries, forgetFaults } from "#dist/health";
 import { captureAll, prepared } from "./captured.js";
 import { Plain, Up } from "./operations/entities.js";
 import type { Database } from "./operations/operation.js";
@@ -93,18 +93,21 @@ export function describeInterleavedWork(database: Database, transactions = 2000)
     it(`are recorded one by one, as they were committed (seed ${seed})`, async (context) => {
       const unavailable = await database.unavailable();
       if (unavailable !== null) return context.skip(unavailable);
+      forgetFaults();
       const dataSource = await prepared(database, [Plain, Up]);
       const events: RowEvent[] = [];
-      const capture = captureAll(dataSource, events, database.family);
+      const capture = captureAll(dataSource, events, database);
       await Promise.all(
         Array.from({ length: CONNECTIONS }, (_, index) =>
           worker(dataSource, randomOf(seed + index), Math.ceil(count / CONNECTIONS)),
         ),
       );
+      await capture.told();
       const truth = (await database.transactions!(dataSource))
         .map((rows) => lines(trueRows(rows, dataSource)))
         .filter((rows) => rows !== "");
       capture.undo();
+      await capture.ended();
       const recorded = recordedTransactions(events, dataSource);
       await database.drop(dataSource);
       await dataSource.destroy();

@@ -76,13 +76,14 @@ async function transaction(
 async function work(database: Database, seed: number, count: number, audited: boolean) {
   const dataSource = await prepared(database);
   const events: RowEvent[] = [];
-  const capture = audited ? captureAll(dataSource, events, database.family) : undefined;
+  const capture = audited ? captureAll(dataSource, events, database) : undefined;
   const random = randomOf(seed);
   const seen: unknown[] = [];
   for (let left = count; left > 0; left -= 1) {
     if (random(3) === 0) seen.push(await act(dataSource.manager, random));
     else await transaction(dataSource.manager, random, 0, seen);
   }
+  await capture?.told();
   const truth = trueRows(await database.truth(dataSource), dataSource)
     .filter(isApplications)
     .map(keyed);
@@ -91,6 +92,7 @@ async function work(database: Database, seed: number, count: number, audited: bo
     [Plain, Up].map((entity) => dataSource.getRepository(entity).find({ order: { id: "ASC" } })),
   );
   capture?.undo();
+  await capture?.ended();
   await database.drop(dataSource);
   await dataSource.destroy();
   return { seen: JSON.stringify(seen), tables: JSON.stringify(tables), truth, recorded };

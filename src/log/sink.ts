@@ -5,6 +5,7 @@
  */
 import log4js, { type Level } from "log4js";
 import { fault } from "../health.js";
+import { decode } from "../record/encode.js";
 import type { AuditRecord } from "../record/types.js";
 import type { AuditAppender } from "./appender.js";
 import { type Category, internals } from "./internals.js";
@@ -26,6 +27,19 @@ export function createSink(): Sink {
       fault("log.sink", error);
     }
   };
+}
+
+/**
+ * Delivers the record of a line that was encoded before.
+ *
+ * @throws where `createSink` only counts a fault: whoever keeps the line must keep it on
+ */
+export function deliverLine(line: string): void {
+  const record = decode(line) as AuditRecord;
+  if (!log4js.isConfigured()) throw new Error("log4js is not configured.");
+  const category = log4js.getLogger(record.name);
+  if (!category.isLevelEnabled(record.level)) throw silenced(record);
+  deliver(record);
 }
 
 function deliver(record: AuditRecord): void {
@@ -66,6 +80,10 @@ function deliverByLogger(record: AuditRecord): void {
   logger.log(record.level, record);
 }
 
-function tellSilenced({ name, level }: AuditRecord): void {
-  fault("log.silenced", new Error(`log4js drops ${level} records of category ${name}: its level is higher.`));
+function tellSilenced(record: AuditRecord): void {
+  fault("log.silenced", silenced(record));
+}
+
+function silenced({ name, level }: AuditRecord): Error {
+  return new Error(`log4js drops ${level} records of category ${name}: its level is higher.`);
 }

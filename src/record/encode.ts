@@ -34,7 +34,7 @@ export function encode(record: object, redactor: Redactor): string {
  * whether a line is ASCII, and does it to those that are not.
  */
 export function encodeLine(record: object, redactor: Redactor): string {
-  return encodeClean(record, redactor) ?? encodeWithFindings(record, redactor).line;
+  return finished?.get(record) ?? encodeClean(record, redactor) ?? encodeWithFindings(record, redactor).line;
 }
 
 /** Nearly all records; `undefined` for one that must be looked at more closely. */
@@ -47,6 +47,20 @@ function encodeClean(record: object, redactor: Redactor): string | undefined {
     // Code of the application's ran into us: a getter, a Proxy.
     return undefined;
   }
+}
+
+/* None in most processes: then a record costs no look-up. */
+let finished: WeakMap<object, string> | undefined;
+
+/**
+ * The record of a line that `encode` has made before, perhaps in another process. It is written as that very line:
+ * what is masked or pseudonymised must not be so twice.
+ */
+export function decode(line: string): { readonly name: string } {
+  const record = JSON.parse(line) as { readonly name: string };
+  finished ??= new WeakMap();
+  finished.set(record, line);
+  return record;
 }
 
 /** A line, and what was hidden in it. */

@@ -87,18 +87,30 @@ export interface FlushOptions {
 export async function flush({ timeoutMs = 5000, fsync = false }: FlushOptions = {}): Promise<{
   written: number;
 }> {
+  const late = await lateWriter(timeoutMs, fsync);
+  if (late) throw new AuditError("AUDIT_FLUSH_TIMEOUT", [late.settings.path, late.queuedLines, timeoutMs]);
+  const total = written();
+  const since = total - flushed;
+  flushed = total;
+  return { written: since };
+}
+
+/** Whether all lines accepted so far come to stand in their files, on disk, within this time. */
+export async function settled(timeoutMs: number): Promise<"written" | "waiting" | "dropped"> {
+  const { dropped } = writerHealth();
+  if (await lateWriter(timeoutMs, true)) return "waiting";
+  return writerHealth().dropped === dropped ? "written" : "dropped";
+}
+
+/** A writer that still has lines of those accepted so far, after this time. */
+async function lateWriter(timeoutMs: number, fsync: boolean): Promise<Writer | undefined> {
   const results = await Promise.all(
     [...entries.values()].map(async ({ writer }) => ({
       writer,
       done: await writer.drained(timeoutMs, fsync),
     })),
   );
-  const late = results.find(({ done }) => !done)?.writer;
-  if (late) throw new AuditError("AUDIT_FLUSH_TIMEOUT", [late.settings.path, late.queuedLines, timeoutMs]);
-  const total = written();
-  const since = total - flushed;
-  flushed = total;
-  return { written: since };
+  return results.find(({ done }) => !done)?.writer;
 }
 
 /** What became of the lines so far. */

@@ -5,9 +5,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { DataSource } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
-import type { RowCapture } from "#dist/capture/typeorm/typeorm";
 import { faultSummaries } from "#dist/health";
-import { captureAll, prepared } from "../captured.js";
+import { captureAll, prepared, type Captured } from "../captured.js";
 import { typeormVersion, writeCoverage } from "../coverage.js";
 import { builders } from "./builder.js";
 import { entities, RAW_TABLE } from "./entities.js";
@@ -27,7 +26,7 @@ export type Verdict = "exact" | "statement" | "unseen";
 export function describeOperations(database: Database): void {
   describe(`every way to write, on ${database.name}`, () => {
     let world: World;
-    let capture: RowCapture;
+    let capture: Captured;
     let unavailable: string | null = null;
     const events: RowEvent[] = [];
     const verdicts = new Map<string, Verdict>();
@@ -36,16 +35,17 @@ export function describeOperations(database: Database): void {
       unavailable = await database.unavailable();
       if (unavailable !== null) return;
       const dataSource = await prepared(database);
-      capture = captureAll(dataSource, events, database.family);
+      capture = captureAll(dataSource, events, database);
       world = { dataSource, database, has: (target, method) => method in target };
     });
 
     after(async () => {
       if (!world) return;
       capture.undo();
+      await capture.ended();
       await database.drop(world.dataSource);
       await world.dataSource.destroy();
-      writeCoverage({ database: database.name, typeorm: typeormVersion(), verdicts });
+      if (!database.outbox) writeCoverage({ database: database.name, typeorm: typeormVersion(), verdicts });
     });
 
     for (const operation of operations) {
@@ -56,9 +56,11 @@ export function describeOperations(database: Database): void {
         await empty(dataSource);
         const state: unknown = await operation.before?.(world);
         await database.truth(dataSource);
+        await capture.told();
         events.length = 0;
         if (operation.fails) await assert.rejects(async () => operation.run(world, state));
         else await operation.run(world, state);
+        await capture.told();
         const truth = trueRows(await database.truth(dataSource), dataSource).filter(isApplications);
         if (truth.length > 0 && database.statements?.includes(operation.name)) {
           assert.ok(
@@ -82,6 +84,7 @@ export function describeOperations(database: Database): void {
 
     it("without a fault of ours", (context) => {
       if (unavailable !== null) return context.skip(unavailable);
+      assert.deepEqual(capture.beside, []);
       assert.deepEqual(faultSummaries(), []);
     });
   });

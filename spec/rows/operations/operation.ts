@@ -19,6 +19,8 @@ export interface Database {
   readonly name: string;
   /** How its rows are captured, if not by the driver's family. */
   readonly family?: Family | undefined;
+  /** Whether the changes go through an outbox. */
+  readonly outbox?: boolean;
   /** A reason to skip all, or `null`. */
   unavailable(): Promise<string | null>;
   /** Options of a DataSource on an empty database; entities are added. */

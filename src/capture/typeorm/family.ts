@@ -11,6 +11,7 @@
 import type { DataSource } from "typeorm";
 import type { AuditContext } from "../../context/context.js";
 import type { Undo } from "../capture.js";
+import type { OutboxStore, OutboxTable } from "./outbox/store.js";
 
 /** A table as the database names it. `schema` is `null` where the database has none, or for the default one. */
 export interface TableName {
@@ -91,6 +92,32 @@ export interface ChangeSink {
   committed(changes: readonly RowChange[], outcome: "success" | "unknown"): void;
 }
 
+/** A row of the outbox table. */
+export interface OutboxRow {
+  /** UUIDv7, so that rows lie in the order in which they were written. */
+  readonly id: string;
+  /** Records, one JSON object a line, redacted. */
+  readonly records: string;
+}
+
+/** Where the records of a transaction are written before its COMMIT, so that both are committed or neither is. */
+export interface OutboxTarget {
+  /**
+   * The table's name as SQL writes it.
+   *
+   * @throws if it is not there
+   */
+  table(): Promise<string>;
+  /** What to write for these changes; no rows where nothing is to be recorded. Never throws. */
+  rows(changes: readonly RowChange[]): readonly OutboxRow[];
+  /** `"record"`: the transaction goes on, and its records are told as without an outbox. `"fail"`: it fails. */
+  readonly onError: "record" | "fail";
+  /** The rows could not be written. */
+  failed(error: unknown): void;
+  /** Rows that were written may be committed now. */
+  committed(): void;
+}
+
 /** Which tables are captured. */
 export interface TableScope {
   includes(table: TableName): boolean;
@@ -114,6 +141,18 @@ export interface Family {
   readonly drivers: readonly string[];
   /** How it captures, and what that cannot see. */
   readonly blind: Blind;
-  /** Starts on an initialised DataSource. */
-  start(dataSource: DataSource, sink: ChangeSink, scope: TableScope, limits: FamilyLimits): Undo;
+  /**
+   * Starts on an initialised DataSource.
+   *
+   * @param outbox - where to write what is about to be committed; what was written there is not told to `sink`
+   */
+  start(
+    dataSource: DataSource,
+    sink: ChangeSink,
+    scope: TableScope,
+    limits: FamilyLimits,
+    outbox?: OutboxTarget,
+  ): Undo;
+  /** The outbox table of this database, where the family can write to one. */
+  readonly outbox?: (dataSource: DataSource, table: OutboxTable) => OutboxStore;
 }

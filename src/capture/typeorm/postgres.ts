@@ -9,6 +9,7 @@
  */
 import { fault } from "../../health.js";
 import type { Family } from "./family.js";
+import { PostgresStore } from "./outbox/postgres.js";
 import { Library } from "./postgres/library.js";
 import { loadParser } from "./postgres/parser.js";
 import { clientsOf, queryClassOf, type PgClient, type PgPool } from "./postgres/pg.js";
@@ -31,12 +32,13 @@ export const postgres: Family = {
     "Rows that stored procedures, DO blocks and functions called in a SELECT write: a statement record at most.",
     "Rows written on connections that are not of this DataSource's pool, and through replication slaves.",
   ],
-  start(dataSource, sink, scope, limits) {
+  outbox: (dataSource, table) => new PostgresStore(dataSource, table),
+  start(dataSource, sink, scope, limits, outbox) {
     const driver = dataSource.driver as unknown as PostgresDriver;
     const pool = driver.master;
     if (!pool) throw new Error("The DataSource has no pool: it must be initialised first.");
     const defaultSchema = driver.schema ?? driver.searchSchema ?? "public";
-    const library = new Library({ parser: loadParser(), sink, scope, limits, defaultSchema });
+    const library = new Library({ parser: loadParser(), sink, scope, limits, defaultSchema, outbox });
     library.ready.catch((error: unknown) => fault("capture.postgres_parser", error));
     const sessions = new Map<PgClient, Session>();
     const acquired = (client: PgClient): void => attach(client, library, sessions);

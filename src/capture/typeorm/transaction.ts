@@ -104,6 +104,11 @@ export class TransactionBuffer {
     return changes;
   }
 
+  /** What a commit would give now. */
+  get pending(): readonly RowChange[] {
+    return this.#levels.flatMap((level) => level.changes);
+  }
+
   /** The transaction is rolled back, answered ROLLBACK, or its connection died before COMMIT was sent. */
   rollback(): void {
     this.#levels = [];

@@ -8,13 +8,17 @@
  * @module
  */
 import type { DataSource } from "typeorm";
+import { AuditError } from "../../errors.js";
 import { fault, guarded } from "../../health.js";
 import type { Emit, Undo } from "../capture.js";
+import type { RowEvent } from "../event.js";
 import type { Decorations } from "./entity.js";
 import { familyOf } from "./families.js";
-import type { Blind, Family, FamilyLimits } from "./family.js";
+import type { Blind, Family, FamilyLimits, RowChange, TableScope } from "./family.js";
 import { checkFields } from "./fields.js";
 import { watchLifetime } from "./lifetime.js";
+import { Outbox, type OutboxErrors, type OutboxOptions } from "./outbox/outbox.js";
+import { outboxTable } from "./outbox/store.js";
 import { captureReads } from "./reads.js";
 import { readEvent, rowEvents, type Surroundings } from "./rows.js";
 import { Tables } from "./tables.js";
@@ -29,6 +33,18 @@ export interface RowCaptureOptions extends Partial<FamilyLimits>, Surroundings {
   readonly decorations: Decorations;
   /** The way to capture. Default: by the driver. */
   readonly family?: Family | undefined;
+  /** Records are committed with the changes, to a table. Default: they are told from memory after the COMMIT. */
+  readonly outbox?: OutboxChoice | undefined;
+}
+
+/** Which table, and the way of its records to the log. */
+export interface OutboxChoice extends Pick<OutboxOptions, "emit" | "settled"> {
+  /** `name` or `schema.name`. */
+  readonly table: string;
+  readonly create: boolean;
+  readonly onError: OutboxErrors;
+  /** The event's record as one line, redacted; `null` if there is nothing to record. */
+  readonly line: (event: RowEvent) => string | null;
 }
 
 /** What is known of an attached DataSource, for `audit.coverage()`. */
@@ -40,6 +56,8 @@ export interface RowCoverage {
   readonly blind: Blind;
   /** Names of the audited entities; empty until the DataSource is initialised. */
   readonly entities: readonly string[];
+  /** `"outbox"`: a record is committed with its change. `"memory"`: it is told after the COMMIT. */
+  readonly consistency: "memory" | "outbox";
   /** True while rows are being captured. */
   readonly active: boolean;
 }
@@ -47,6 +65,10 @@ export interface RowCoverage {
 /** A running capture. */
 export interface RowCapture {
   readonly undo: Undo;
+  /** Waits until what is committed in the outbox is on file; false if that takes too long. */
+  drain(timeoutMs: number): Promise<boolean>;
+  /** Settles when nothing of it runs any more, after `undo`. */
+  ended(): Promise<void>;
   coverage(): RowCoverage;
   /** Whether the DataSource has been initialised, so that its entities are known. */
   known(): boolean;
@@ -74,12 +96,34 @@ export function captureDataSource(
   options: RowCaptureOptions,
 ): RowCapture {
   const family = options.family ?? familyOf(dataSource, options.capture);
+  const { outbox: choice } = options;
+  if (choice && !family.outbox) throw new AuditError("AUDIT_OUTBOX_UNSUPPORTED", [dataSource.options.type]);
   const limits: FamilyLimits = {
     maxRowsPerStatement: options.maxRowsPerStatement ?? DEFAULTS.maxRowsPerStatement,
     maxImageBytes: options.maxImageBytes ?? DEFAULTS.maxImageBytes,
   };
   let tables: Tables | undefined;
   let stop: Undo | undefined;
+  let outbox: Outbox | undefined;
+  const ending = new Set<Promise<void>>();
+
+  const openOutbox = (known: Tables): Outbox | undefined => {
+    if (!choice || !family.outbox) return undefined;
+    const { emit: emitLine, settled, onError, line } = choice;
+    const lines = (changes: readonly RowChange[]): string[] =>
+      guarded("capture.rows", () =>
+        rowEvents(changes, "success", known, options).flatMap((event) => line(event) ?? []),
+      ) ?? [];
+    const store = family.outbox(dataSource, outboxTable(choice.table, choice.create));
+    return new Outbox(store, { emit: emitLine, settled, onError, lines, newId: options.newTransactionId });
+  };
+  const endOutbox = (): void => {
+    const ended = outbox?.stop().catch((error: unknown) => fault("outbox.relay", error));
+    outbox = undefined;
+    if (!ended) return;
+    ending.add(ended);
+    void ended.then(() => ending.delete(ended));
+  };
 
   const start = (): void => {
     const known = new Tables(dataSource, options.decorations, options.tables ?? "decorated");
@@ -93,7 +137,14 @@ export function captureDataSource(
         });
       },
     };
-    const stopRows = family.start(dataSource, sink, known, limits);
+    outbox = openOutbox(known);
+    const stopRows = family.start(
+      dataSource,
+      sink,
+      choice ? without(known, choice.table) : known,
+      limits,
+      outbox,
+    );
     const stopReads = captureReads(
       dataSource,
       ({ target }) => typeof target === "function" && options.decorations(target)?.options.reads === true,
@@ -102,6 +153,7 @@ export function captureDataSource(
     stop = () => {
       stopReads();
       stopRows();
+      endOutbox();
     };
   };
   const end = (): void => {
@@ -126,16 +178,25 @@ export function captureDataSource(
       unwatch();
       end();
     },
+    drain: async (timeoutMs) => (await outbox?.drain(timeoutMs)) ?? true,
+    ended: async () => void (await Promise.all(ending)),
     coverage: () => ({
       database: dataSource.options.type,
       family: family.name,
       blind: [...family.blind, ...blindToAll],
       entities: [...new Set(tables?.targets())].map((target) => target.name),
+      consistency: choice ? "outbox" : "memory",
       active: stop !== undefined,
     }),
     known: () => tables !== undefined,
     has: (target) => [...(tables?.targets() ?? [])].includes(target),
   };
+}
+
+/** What is recorded, but for our own table: `tables: "all"` would find it. */
+function without(scope: TableScope, table: string): TableScope {
+  const { name } = outboxTable(table, false);
+  return { includes: (one) => one.name !== name && scope.includes(one) };
 }
 
 /** Whether the target is a TypeORM DataSource of whatever copy of TypeORM. */

@@ -45,6 +45,16 @@ export class ConnectionState {
     return this.#active !== null || this.status !== "I";
   }
 
+  /** What the open transaction has changed so far, and would tell at its COMMIT. */
+  get pending(): readonly RowChange[] {
+    return this.#buffer.pending;
+  }
+
+  /** What is pending is in the outbox, and is not told from here. */
+  forgetPending(): void {
+    this.#buffer.rollback();
+  }
+
   /** A text goes to the server. */
   begin(execution: Execution): void {
     execution.autocommit = this.status === "I";

@@ -7,7 +7,7 @@
  * @module
  */
 import { fault } from "../../../health.js";
-import type { ChangeSink, FamilyLimits, TableScope } from "../family.js";
+import type { ChangeSink, FamilyLimits, OutboxTarget, TableScope } from "../family.js";
 import { factsOf, type TableFacts } from "./catalog.js";
 import type { Prepared } from "./connection.js";
 import type { SqlParser } from "./parser.js";
@@ -24,11 +24,13 @@ export interface LibraryOptions {
   readonly limits: FamilyLimits;
   /** The schema that `TableName` leaves out. */
   readonly defaultSchema: string;
+  readonly outbox: OutboxTarget | undefined;
 }
 
 export class Library {
   readonly sink: ChangeSink;
   readonly limits: FamilyLimits;
+  readonly outbox: OutboxTarget | undefined;
   readonly prepared: Prepared = new Map();
   /** Settles when texts can be read. */
   readonly ready: Promise<void>;
@@ -42,6 +44,7 @@ export class Library {
     this.#options = options;
     this.sink = options.sink;
     this.limits = options.limits;
+    this.outbox = options.outbox;
     this.ready = options.parser.then((parser) => {
       this.#parser = parser;
       this.#planner = new Planner(parser, options.scope, options.defaultSchema);

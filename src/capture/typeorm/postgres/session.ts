@@ -9,12 +9,13 @@
  */
 import { currentContext, type AuditContext } from "../../../context/context.js";
 import { fault, guarded } from "../../../health.js";
-import type { FamilyLimits } from "../family.js";
+import type { FamilyLimits, OutboxTarget } from "../family.js";
 import { factsQuery, identityQuery, volatileQuery } from "./catalog.js";
 import { ConnectionState, type TransactionStatus } from "./connection.js";
 import { Execution } from "./execution.js";
 import type { Library } from "./library.js";
 import { quotedTable } from "./names.js";
+import { takesPart, writeOutbox } from "./outbox.js";
 import {
   queueLength,
   transactionStatus,
@@ -29,7 +30,7 @@ import {
 import type { Missing, Plan } from "./plan.js";
 import { surelyReads } from "./read.js";
 import { StatementNames } from "./statement-names.js";
-import type { Ask, Steps } from "./steps.js";
+import { noSteps, type Ask, type Steps } from "./steps.js";
 import { intercept, textOf, toSubmittable, valuesOf, type Interception } from "./submit.js";
 
 const NOTHING_BESIDE: Interception = {
@@ -51,6 +52,7 @@ export class Session {
   readonly #Query: QueryConstructor;
   readonly #library: Library;
   readonly #limits: FamilyLimits;
+  readonly #outbox: OutboxTarget | undefined;
   readonly #state: ConnectionState;
   readonly #names = new StatementNames();
   readonly #send: QueryFunction;
@@ -59,8 +61,11 @@ export class Session {
   #waiting: (() => void)[] | null = null;
   #identity: string | null = null;
   #inside = false;
+  /** Rows of the outbox are part of the open transaction. */
+  #written = false;
   #attached = true;
   #leaving = false;
+  #ended = false;
   readonly #listeners: [event: string, listener: (message: any) => void][] = [];
 
   constructor(client: PgClient, connection: PgConnection, Query: QueryConstructor, library: Library) {
@@ -69,6 +74,7 @@ export class Session {
     this.#Query = Query;
     this.#library = library;
     this.#limits = library.limits;
+    this.#outbox = library.outbox;
     this.#state = new ConnectionState(library.sink, library.limits, library.prepared, (what) => {
       if (what === "tables") library.forgetTables();
       this.#identity = null;
@@ -122,9 +128,16 @@ export class Session {
     listen<unknown>("errorMessage", () => this.#state.errorMessage());
     listen<{ status?: string }>("readyForQuery", ({ status }) => {
       this.#state.readyForQuery((status ?? "I") as TransactionStatus);
+      if (this.#written && this.#state.status === "I") {
+        this.#written = false;
+        this.#outbox?.committed();
+      }
       if (this.#leaving && !this.#state.busy) this.#leave();
     });
-    listen<unknown>("end", () => this.#state.end());
+    listen<unknown>("end", () => {
+      this.#ended = true;
+      this.#state.end();
+    });
   }
 
   #query(config: unknown, values: unknown, callback: unknown): unknown {
@@ -154,6 +167,7 @@ export class Session {
     const plan = guarded("capture.postgres", () => this.#plan(call));
     if (plan === null) this.#hold(() => this.#startLater(call));
     else if (plan === undefined) this.#pass(query);
+    else if (this.#outbox && takesPart(plan)) this.#hold(() => this.#runWithOutbox(call, plan));
     else if (plan.steps) this.#hold(() => this.#runInSteps(call, plan, plan.steps!()));
     else this.#run(call, plan);
   }
@@ -168,9 +182,43 @@ export class Session {
       fault("capture.postgres_catalog", error);
     }
     plan ??= guarded("capture.postgres", () => this.#library.planAsItIs(call.text, this.#identity));
-    if (plan?.steps) await this.#runInSteps(call, plan, plan.steps());
+    if (plan && this.#outbox && takesPart(plan)) await this.#runWithOutbox(call, plan);
+    else if (plan?.steps) await this.#runInSteps(call, plan, plan.steps());
     else if (plan) this.#run(call, plan);
     else this.#pass(call.query);
+  }
+
+  /**
+   * So that the records of what is changed are committed with it: before a COMMIT they are written to the outbox;
+   * a statement outside of a transaction gets one around it.
+   */
+  async #runWithOutbox(call: Call, plan: Plan): Promise<void> {
+    if (!(await this.#idle(call))) return;
+    const takes = takesPart(plan);
+    const { status } = this.#state;
+    if (takes === "atCommit" && status === "T") {
+      try {
+        await this.#writeOutbox();
+      } catch (error) {
+        await this.#control("ROLLBACK").catch(() => {});
+        call.query.handleError(error as PgError, this.#connection);
+        return;
+      }
+    }
+    if (takes === "inTransaction" && status === "I")
+      await this.#runInSteps(call, plan, plan.steps?.() ?? noSteps);
+    else if (plan.steps) await this.#runInSteps(call, plan, plan.steps());
+    else this.#run(call, plan);
+  }
+
+  /** @throws {AuditError} `AUDIT_OUTBOX_FAILED`: the transaction must not be committed */
+  async #writeOutbox(): Promise<void> {
+    const outbox = this.#outbox;
+    if (!outbox || this.#state.pending.length === 0) return;
+    const written = await writeOutbox(outbox, this.#state.pending, (text) => this.#ask(text));
+    if (!written) return;
+    this.#state.forgetPending();
+    this.#written = true;
   }
 
   async #learnPlan(call: Call): Promise<Plan | null> {
@@ -208,7 +256,7 @@ export class Session {
 
   /** Asks before and after, in the transaction that is open, or in one around this text. */
   async #runInSteps(call: Call, plan: Plan, steps: Steps): Promise<void> {
-    await whenIdle(this.#client, this.#connection);
+    if (!(await this.#idle(call))) return;
     const { query, context } = call;
     const { status } = this.#state;
     if (status === "E") return this.#run(call, { ...plan, steps: null });
@@ -223,8 +271,13 @@ export class Session {
     }
     const execution = new Execution(plan, context, this.#limits, valuesOf(query));
     await new Promise<void>((done) => {
-      intercept(query, query instanceof this.#Query, execution, this.#state, this.#names, {
-        retry: () => false,
+      const ours = query instanceof this.#Query;
+      intercept(query, ours, execution, this.#state, this.#names, {
+        retry: (error) => {
+          if (!own || !ours || !this.#refused(plan, error)) return false;
+          this.#again(call, error).then(done, done);
+          return true;
+        },
         finish: (deliver, fail) => {
           this.#afterSteps(steps, execution, own).then(deliver, fail).finally(done);
         },
@@ -237,16 +290,34 @@ export class Session {
     });
   }
 
+  /** Waits for the texts before this one. False if the connection was lost meanwhile, which the call is told. */
+  async #idle({ query }: Call): Promise<boolean> {
+    if (this.#ended) return true;
+    await whenIdle(this.#client, this.#connection);
+    if (!this.#ended) return true;
+    // What pg says to all that wait in its queue.
+    query.handleError(new Error("Connection terminated unexpectedly"), this.#connection);
+    return false;
+  }
+
   async #afterSteps(steps: Steps, execution: Execution, own: boolean): Promise<void> {
     try {
       const changes = await steps.after((text, values) => this.#ask(text, values), execution);
       const { statement } = execution.plan;
       this.#state.add({ changes, statement, parameters: () => execution.parameters() });
+      if (own) await this.#writeOutbox();
     } catch (error) {
       if (own) await this.#control("ROLLBACK").catch(() => {});
       throw error;
     }
     if (own) await this.#control("COMMIT");
+  }
+
+  /** In our own transaction, which the failed statement has spoilt: a new one for the text as it was given. */
+  async #again(call: Call, error: PgError): Promise<void> {
+    await this.#control("ROLLBACK");
+    this.#library.giveUp(call.text, this.#identity, error);
+    await this.#runInSteps(call, this.#library.planAsItIs(call.text, this.#identity), noSteps);
   }
 
   /** What keeps us from asking keeps the statement from running: a lock timeout, a deadlock, a lost connection. */
@@ -279,8 +350,8 @@ export class Session {
    * outside of a transaction the failed statement has left nothing behind.
    */
   #retry(call: Call, { plan, autocommit }: Execution, error: PgError): boolean {
-    const ours = plan.insertions.length > 0 && /^(42|0A)/.test(error.code ?? "");
-    if (!ours || !autocommit || queueLength(this.#client) !== 0 || this.#waiting) return false;
+    if (!this.#refused(plan, error) || !autocommit || queueLength(this.#client) !== 0 || this.#waiting)
+      return false;
     const asItIs = this.#library.planAsItIs(call.text, this.#identity);
     const { query, context } = call;
     const execution = new Execution(asItIs, context, this.#limits, valuesOf(query));
@@ -294,6 +365,11 @@ export class Session {
     });
     this.#pass(query);
     return true;
+  }
+
+  /** What the server says of a text that it cannot run in the form that we gave it. */
+  #refused({ insertions }: Plan, { code }: PgError): boolean {
+    return insertions.length > 0 && /^(42|0A)/.test(code ?? "");
   }
 
   /** pg refuses a second text under the same name; it shall do so itself. */

@@ -16,3 +16,9 @@ export interface Steps {
   /** What changed beside the statement's own rows. */
   after(ask: Ask, execution: Execution): Promise<readonly RowChange[]>;
 }
+
+/** Nothing to ask: the statement only gets a transaction around it. */
+export const noSteps: Steps = {
+  before: async () => {},
+  after: async () => [],
+};
