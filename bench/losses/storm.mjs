@@ -10,7 +10,7 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { fileIn } from "../appender/contenders.mjs";
 import { createTally } from "./tally.mjs";
@@ -36,19 +36,20 @@ export async function storm(kills) {
     const began = performance.now();
     const tally = createTally(survivor.process.pid);
     let rotations = 0;
-    const collect = (olderThan) => {
+    // A file at a time: the kills must not wait for the counting.
+    const collect = async (olderThan) => {
       for (const path of backupsIn(folder, olderThan)) {
         tally.addFile(path);
         unlinkSync(path);
         rotations += 1;
+        await turn();
       }
     };
-    const collecting = setInterval(() => collect(Date.now() - SETTLED_MS), 1000);
-    const shares = Array.from({ length: VICTIMS }, (_, index) => Math.floor((kills + index) / VICTIMS));
-    await Promise.all(shares.map((share) => killOneByOne(share, folder)));
-    clearInterval(collecting);
+    const killing = Promise.all(sharesOf(kills).map((share) => killOneByOne(share, folder)));
+    const over = killing.then(() => true);
+    while (!(await Promise.race([over, delay(1000, false)]))) await collect(Date.now() - SETTLED_MS);
     const told = await survivor.end();
-    collect(Number.POSITIVE_INFINITY);
+    await collect(Number.POSITIVE_INFINITY);
     tally.addFile(fileIn(folder));
     const seconds = (performance.now() - began) / 1000;
     return { kills, seconds, told, rotations, missing: tally.missing(told), ...tally.counts };
@@ -76,6 +77,10 @@ function startSurvivor(folder) {
       return Number(tail.split("\n").at(-2));
     },
   };
+}
+
+function sharesOf(kills) {
+  return Array.from({ length: VICTIMS }, (_, index) => Math.floor((kills + index) / VICTIMS));
 }
 
 async function killOneByOne(count, folder) {

@@ -24,7 +24,7 @@ const writer = openWriter(
   },
   () => "{}",
 );
-const LONGEST_MS = 10_000;
+const LONGEST_MS = 60_000;
 const text = "v".repeat(1000);
 let next = 0;
 let told = false;

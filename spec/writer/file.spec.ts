@@ -17,28 +17,11 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { Backups } from "#dist/writer/backups";
-import { THREAD_FILE } from "#dist/writer/crew";
 import type { GapReport } from "#dist/writer/gap";
 import type { WriterSettings } from "#dist/writer/protocol";
 import type { Writer } from "#dist/writer/writer";
 import { closeWriter, flush, openWriter } from "#dist/writer/writers";
-import { inFolder, linesOf } from "./support.js";
-
-function settings(folder: string, options: Partial<WriterSettings> = {}): WriterSettings {
-  return {
-    path: join(folder, "a.log"),
-    mode: 0o600,
-    maxBytes: 0,
-    daily: false,
-    gzip: false,
-    keep: {},
-    ringBytes: 65_536,
-    onFull: "drop",
-    maxBlockMs: 50,
-    threadFile: THREAD_FILE,
-    ...options,
-  };
-}
+import { inFolder, linesOf, settings, until } from "./support.js";
 
 /** Runs `work` with a writer on `a.log` of a fresh folder. */
 function withWriter(
@@ -58,10 +41,6 @@ function withWriter(
       closeWriter(writer);
     }
   });
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** A device that is full, in the place of the file. */

@@ -9,7 +9,8 @@ import { inFolder } from "./support.js";
 function twoFiles(folder: string, maxBytes = 0): [LogFile, LogFile] {
   const path = join(folder, "a.log");
   const settings = { path, mode: 0o600, maxBytes, daily: false, gzip: false, keep: {} };
-  return [new LogFile(settings, closeSync), new LogFile(settings, closeSync)];
+  const events = { retire: closeSync, rotationFailed: assert.fail };
+  return [new LogFile(settings, events), new LogFile(settings, events)];
 }
 
 /** Writes lines; `amid` happens after the file was looked at, right before the `write`. */

@@ -9,6 +9,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { THREAD_FILE } from "#dist/writer/crew";
+import type { WriterSettings } from "#dist/writer/protocol";
 
 const programs = join(__dirname, "programs");
 
@@ -47,6 +49,27 @@ export async function inFolder(work: (folder: string) => Promise<void> | void): 
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The settings of a writer on `a.log`. */
+export function settings(folder: string, options: Partial<WriterSettings> = {}): WriterSettings {
+  return {
+    path: join(folder, "a.log"),
+    mode: 0o600,
+    maxBytes: 0,
+    daily: false,
+    gzip: false,
+    keep: {},
+    ringBytes: 65_536,
+    onFull: "drop",
+    maxBlockMs: 50,
+    threadFile: THREAD_FILE,
+    ...options,
+  };
+}
+
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** The lines of `<name>.log` and its backups, oldest file first. */

@@ -28,10 +28,20 @@ import { rotate } from "./rotate.js";
 
 const NEWLINE = 10;
 const DAY_MS = 86_400_000;
+/** After a rotation that the system refused, how long the file may grow before the next is tried. */
+const ROTATE_REST_MS = 1000;
 /** How often, 1 ms apart, a rotation is tried while another process holds the lock. */
 const ROTATE_TRIES = 20;
 const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
 const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** What a file tells of. */
+export interface FileEvents {
+  /** Takes over the descriptor of a file that has become a backup, to sync and close it. */
+  retire(fd: number, backup: string | undefined): void;
+  /** A rotation was refused; lines go on into the file, which grows beyond its limit. */
+  rotationFailed(error: Error): void;
+}
 
 export class LogFile {
   #fd = -1;
@@ -39,13 +49,12 @@ export class LogFile {
   /** How long the file is if nobody else has written since our last batch; -1 when we cannot know. */
   #expectedSize = -1;
 
-  /**
-   * @param retire - takes over the descriptor of a file that has become a backup, to sync and close it; is told its
-   *   path if we have renamed it
-   */
+  /** No rotation is tried before. */
+  #restUntil = 0;
+
   constructor(
     readonly settings: FileSettings,
-    private readonly retire: (fd: number, backup: string | undefined) => void,
+    private readonly events: FileEvents,
   ) {}
 
   get inode(): number {
@@ -72,7 +81,9 @@ export class LogFile {
     if (this.#isDue(size, lines)) size = this.#rotate(lines);
     if (size !== this.#expectedSize) size = endHalfLine(this.#fd, size);
     this.sizeBefore = size;
-    return maxBytes > 0 && size + lines.length > maxBytes ? wholeLines(lines, maxBytes - size) : lines.length;
+    // No room at all: the rotation that was due could not be had.
+    const room = maxBytes > 0 && size < maxBytes ? maxBytes - size : lines.length;
+    return lines.length > room ? wholeLines(lines, room) : lines.length;
   }
 
   /**
@@ -118,17 +129,27 @@ export class LogFile {
   }
 
   #current(backup?: string): Stats {
-    const stat = statSync(this.settings.path, { throwIfNoEntry: false });
+    const stat = this.#look();
     if (stat && stat.ino === this.#inode && this.#fd >= 0) return stat;
     const old = this.#fd;
     this.#fd = -1;
-    if (old >= 0) this.retire(old, backup);
+    if (old >= 0) this.events.retire(old, backup);
     this.open();
     return fstatSync(this.#fd);
   }
 
+  /* A folder that we may not search any more keeps nobody from the file that is open. */
+  #look(): Stats | undefined {
+    try {
+      return statSync(this.settings.path, { throwIfNoEntry: false });
+    } catch (error) {
+      if (this.#fd >= 0 && (error as NodeJS.ErrnoException).code === "EACCES") return fstatSync(this.#fd);
+      throw error;
+    }
+  }
+
   #isDue(size: number, lines: Buffer): boolean {
-    if (size === 0) return false;
+    if (size === 0 || performance.now() < this.#restUntil) return false;
     const { maxBytes, daily } = this.settings;
     if (maxBytes > 0 && size + lines.indexOf(NEWLINE) + 1 > maxBytes) return true;
     return daily && dayOf(fstatSync(this.#fd).mtimeMs) !== dayOf(Date.now());
@@ -137,13 +158,23 @@ export class LogFile {
   /** A new, or at least a shorter, file; gives its size. */
   #rotate(lines: Buffer): number {
     for (let tries = 0; tries < ROTATE_TRIES; tries += 1) {
-      const backup = rotate(this.settings.path, this.#inode, Date.now());
+      const backup = this.#rename();
       const { size } = this.#current(backup);
       if (backup !== undefined || !this.#isDue(size, lines)) return size;
       Atomics.wait(pause, 0, 0, 1);
     }
     // The lock's owner takes its time: better a file that is too long than a line that waits.
     return fstatSync(this.#fd).size;
+  }
+
+  #rename(): string | undefined {
+    try {
+      return rotate(this.settings.path, this.#inode, Date.now());
+    } catch (error) {
+      this.#restUntil = performance.now() + ROTATE_REST_MS;
+      this.events.rotationFailed(error as Error);
+      return undefined;
+    }
   }
 }
 

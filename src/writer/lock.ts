@@ -7,7 +7,17 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { linkSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeSync,
+} from "node:fs";
 import { hostname } from "node:os";
 
 /** A lock of another machine (its process ids mean nothing here) counts as left behind after so long. */
@@ -60,11 +70,25 @@ function take(path: string, token: string): boolean {
 }
 
 function create(path: string, token: string): boolean {
+  const fd = open(path);
+  if (fd === undefined) return false;
   try {
-    writeFileSync(path, token, { flag: "wx", mode: 0o600 });
+    writeSync(fd, token);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    // On a full disk: a lock that names nobody would stand for long.
+    remove(path);
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function open(path: string): number | undefined {
+  try {
+    return openSync(path, "wx", 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return undefined;
     throw error;
   }
 }

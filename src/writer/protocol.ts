@@ -95,6 +95,7 @@ export type ThreadMail =
 /** What the thread tells. A `retired` file is not on the disk yet; without a path it has been deleted. */
 export type ThreadNews =
   | { readonly kind: "failed"; readonly id: number; readonly code: string; readonly message: string }
+  | { readonly kind: "rotation-failed"; readonly id: number; readonly message: string }
   | { readonly kind: "retired"; readonly id: number; readonly path: string | undefined };
 
 /** Stores a whole number up to 2^53 in two words. */

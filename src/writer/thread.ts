@@ -10,7 +10,7 @@ import { closeSync, fstatSync, fsyncSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { drain } from "./drain.js";
-import { LogFile } from "./file.js";
+import { type FileEvents, LogFile } from "./file.js";
 import { ThreadClaim } from "./owner.js";
 import {
   FAILING,
@@ -93,9 +93,7 @@ function readMail(mail: MessagePort, slots: Map<number, Slot>, generation: numbe
       slots.set(message.id, {
         ring,
         claim: new ThreadClaim(ring.words, generation),
-        file: new LogFile(message.file, (fd, backup) =>
-          retire(message.id, ring, fd, backup ?? pathOf(message.file.path, fd)),
-        ),
+        file: new LogFile(message.file, eventsOf(message.id, ring, message.file.path)),
         retryAt: 0,
         retryMs: FIRST_RETRY_MS,
         lastCode: "",
@@ -105,6 +103,13 @@ function readMail(mail: MessagePort, slots: Map<number, Slot>, generation: numbe
       slots.delete(message.id);
     }
   }
+}
+
+function eventsOf(id: number, ring: Ring, path: string): FileEvents {
+  return {
+    retire: (fd, backup) => retire(id, ring, fd, backup ?? pathOf(path, fd)),
+    rotationFailed: ({ message }) => tell({ kind: "rotation-failed", id, message }),
+  };
 }
 
 /* Another process may have renamed it. */

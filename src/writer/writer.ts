@@ -36,6 +36,8 @@ export interface FileHealth {
   readonly written: number;
   readonly dropped: number;
   readonly queued_bytes: number;
+  /** Rotations that the system refused; the file grows beyond `maxBytes`, and one is tried again every second. */
+  readonly rotations_failed: number;
   readonly last_error: string | null;
 }
 
@@ -50,6 +52,7 @@ export class Writer implements Member {
   readonly #gap: Gap;
   #accepted = 0;
   #dropped = 0;
+  #rotationsFailed = 0;
   /** A wait for room has timed out: the next lines do not wait until there is room again. */
   #stalled = false;
   #retryAt = 0;
@@ -76,7 +79,10 @@ export class Writer implements Member {
     this.memory = ringMemory(settings.ringBytes);
     this.#ring = new Ring(this.memory, printable);
     this.#claim = new CallerClaim(this.#ring.words);
-    this.#file = new LogFile(settings, (fd) => this.#retire(syncAndClose(fd)));
+    this.#file = new LogFile(settings, {
+      retire: (fd) => this.#retire(syncAndClose(fd)),
+      rotationFailed: (error) => this.#rotationFailed(error),
+    });
     this.#gap = new Gap(
       () => this.#hasRoom,
       (report) => this.#enqueue(describeGap(report)) && this.#seeToIt(),
@@ -188,6 +194,12 @@ export class Writer implements Member {
     this.onRotate();
   }
 
+  #rotationFailed(error: Error): void {
+    this.#rotationsFailed += 1;
+    this.#lastError = error.message;
+    fault("writer.rotation", error);
+  }
+
   #drop(why: string): false {
     this.#dropped += 1;
     this.#gap.add(why);
@@ -234,6 +246,7 @@ export class Writer implements Member {
   }
 
   onNews(news: ThreadNews): void {
+    if (news.kind === "rotation-failed") return this.#rotationFailed(new Error(news.message));
     if (news.kind === "retired") {
       this.#retiredSeen += 1;
       return this.#retire(news.path === undefined ? Promise.resolve() : syncBackup(news.path));
@@ -311,6 +324,7 @@ export class Writer implements Member {
       written: this.written,
       dropped: this.#dropped,
       queued_bytes: this.#ring.pendingBytes,
+      rotations_failed: this.#rotationsFailed,
       last_error: this.#lastError,
     };
   }
