@@ -44,6 +44,9 @@ const gap = fc.constantFrom(
   " -- RETURNING *\n",
   " /* nested /* ' */ \" */ ",
   "\t",
+  " /* ; -- */ ",
+  " -- ; $$ ' /*\n",
+  "\r\n",
 );
 
 interface Statement {

@@ -72,7 +72,7 @@ export class ConnectionState {
     const tag = readTag(text);
     const { telling } = execution;
     this.add(execution.answered(tag));
-    if (telling.how === "control") this.#control(telling.statement, tag);
+    if (telling.how === "control") this.#control(telling.statement, tag, execution);
     else if (telling.how === "forget") this.#forgetting(telling);
     // A text that could not be read may be a COMMIT all the same.
     else if (tag.command === "COMMIT") this.#commit("success");
@@ -100,6 +100,9 @@ export class ConnectionState {
     const execution = this.#active;
     this.#active = null;
     const { telling } = execution ?? {};
+    if (execution && telling?.how === "control" && telling.statement.kind === "twoPhase") {
+      this.#twoPhase(telling.statement, null, execution);
+    }
     const committing =
       telling?.how === "control" &&
       telling.statement.kind === "control" &&
@@ -128,8 +131,8 @@ export class ConnectionState {
     if (changes.length > 0) this.#sink.committed(changes, outcome);
   }
 
-  #control(statement: Statement & { kind: "control" | "twoPhase" }, tag: Tag): void {
-    if (statement.kind === "twoPhase") return this.#twoPhase(statement, tag);
+  #control(statement: Statement & { kind: "control" | "twoPhase" }, tag: Tag, execution: Execution): void {
+    if (statement.kind === "twoPhase") return this.#twoPhase(statement, tag, execution);
     const { action, name } = statement;
     // COMMIT of a failed transaction is answered ROLLBACK.
     if (action === "commit" && tag.command === "COMMIT") this.#commit("success");
@@ -141,17 +144,18 @@ export class ConnectionState {
     else if (action === "rollbackTo") this.#buffer.rollbackTo(name);
   }
 
-  #twoPhase({ action, gid }: Statement & { kind: "twoPhase" }, tag: Tag): void {
+  /** @param tag - the answer; `null` if the connection broke before there was one */
+  #twoPhase({ action, gid }: Statement & { kind: "twoPhase" }, tag: Tag | null, execution: Execution): void {
     if (action === "prepare") {
       // Of a failed transaction it is answered ROLLBACK.
-      if (tag.command === "PREPARE TRANSACTION" && this.#buffer.open)
-        this.#prepared.set(gid, this.#buffer.commit());
-      else this.#buffer.rollback();
+      if (tag?.command === "PREPARE TRANSACTION") this.#prepared.set(gid, this.#buffer.commit());
+      else if (tag) this.#buffer.rollback();
       return;
     }
-    const changes = this.#prepared.get(gid);
+    // Prepared where we did not see it, in an earlier process perhaps: that much is told.
+    const changes = this.#prepared.get(gid) ?? [execution.unknownTables()];
     this.#prepared.delete(gid);
-    if (changes && changes.length > 0 && action === "commit") this.#sink.committed(changes, "success");
+    if (action === "commit" && changes.length > 0) this.#sink.committed(changes, tag ? "success" : "unknown");
   }
 
   #forgetting({ what }: Telling & { how: "forget" }): void {

@@ -126,6 +126,11 @@ export class Execution {
     this.#bytes = 0;
   }
 
+  /** A change of which not even the table is known. */
+  unknownTables(): ManyRowsChange {
+    return this.#many(UNKNOWN_TABLE, null, null);
+  }
+
   /** The values that the text was run with. */
   parameters(): readonly Parameter[] {
     return boundParameters(this.plan.given, this.#values, "postgres");

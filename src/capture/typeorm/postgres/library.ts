@@ -82,7 +82,7 @@ export class Library {
     let control = this.#controls.get(text);
     if (control === undefined) {
       const statements = this.#parser ? readStatements(this.#parser, text) : null;
-      control = statements?.every(({ kind }) => kind === "control" || kind === "other") ?? false;
+      control = statements?.every(({ kind }) => /^(?:control|twoPhase|other)$/.test(kind)) ?? false;
       keep(this.#controls, text, control);
     }
     return control;
