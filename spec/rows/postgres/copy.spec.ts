@@ -11,6 +11,14 @@ import { brief, database, noServer } from "./server.js";
 const rows = (count: number, first: number): Readable =>
   Readable.from(Array.from({ length: count }, (_, index) => `${first + index}\tv\n`));
 
+/** What the application sees of a COPY and of a named statement behind it. */
+const seen = async (client: pg.ClientBase): Promise<unknown> => {
+  const stream = client.query(from("COPY other FROM STDIN"));
+  await pipeline(rows(5, 1), stream);
+  const after = await client.query({ name: "later", text: "SELECT $1::int AS n", values: [1] });
+  return [stream.rowCount, after.rows];
+};
+
 describe("COPY", { skip: noServer }, () => {
   const db = database(
     "copy",
@@ -85,12 +93,6 @@ describe("COPY", { skip: noServer }, () => {
   });
 
   it("FROM with a callback and a name of its own behaves as without us", async () => {
-    const seen = async (client: pg.ClientBase): Promise<unknown> => {
-      const stream = client.query(from("COPY other FROM STDIN"));
-      await pipeline(rows(5, 1), stream);
-      const after = await client.query({ name: "later", text: "SELECT $1::int AS n", values: [1] });
-      return [stream.rowCount, after.rows];
-    };
     const plain = await db.plain.connect();
     const expected = await seen(plain);
     plain.release(true);

@@ -9,6 +9,10 @@ import { brief, database, noServer, type Told } from "./server.js";
 
 const row = (id: number): unknown => ["insert", "t", null, { id }];
 
+async function run(client: pg.ClientBase, ...texts: string[]): Promise<void> {
+  for (const text of texts) await client.query(text);
+}
+
 describe("two-phase commit", { skip: noServer }, () => {
   const db = database("two_phase", "CREATE TABLE t (id int PRIMARY KEY)");
   const name = `activity_audit_${process.pid}`;
@@ -23,10 +27,6 @@ describe("two-phase commit", { skip: noServer }, () => {
   async function pair(told: Told[]): Promise<[pg.PoolClient, pg.PoolClient]> {
     const { pool } = db.audited({ told });
     return [await pool.connect(), await pool.connect()];
-  }
-
-  async function run(client: pg.ClientBase, ...texts: string[]): Promise<void> {
-    for (const text of texts) await client.query(text);
   }
 
   const needsServer = (context: TestContext): boolean => {
