@@ -67,6 +67,9 @@ const asGiven: Record<string, unknown[]> = {
 };
 
 describe("the text that is sent", { skip: noServer }, () => {
+  let client: pg.PoolClient;
+  // In front of the database's own, which waits for it.
+  after(() => client?.release(true));
   const db = database(
     "rewriting",
     `CREATE TABLE t (id int PRIMARY KEY DEFAULT 99, n int); CREATE TABLE o (id int, n int DEFAULT 1);
@@ -77,7 +80,6 @@ describe("the text that is sent", { skip: noServer }, () => {
   );
   const told: Told[] = [];
   const sent: string[] = [];
-  let client: pg.PoolClient;
 
   before(async () => {
     if (noServer) return;
@@ -90,8 +92,6 @@ describe("the text that is sent", { skip: noServer }, () => {
       query(text);
     };
   });
-  after(() => client?.release(true));
-
   for (const [given, expected] of Object.entries(rewritten)) {
     it(given, async (context) => {
       const { rows } = await db.plain.query("SHOW server_version_num");
