@@ -14,6 +14,7 @@ export type { AuditOptions, ExternalDetail, RowOptions } from "./options.js";
 export type { AttachClientOptions, AttachDataSourceOptions } from "./targets.js";
 export { bindEmitterToContext, bindToContext, type RunOptions } from "./context/run.js";
 export type { Actor, AuditContext } from "./context/context.js";
+export type { HostRule, OutboundOptions } from "./capture/outbound/options.js";
 export type { RequestOptions, RouteRule } from "./capture/http/options.js";
 export type { Explained, Explanation } from "./record/explain.js";
 export type { RedactionPolicy } from "./record/redactor.js";

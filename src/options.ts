@@ -7,6 +7,11 @@ import * as v from "valibot";
 import { callback, checked, orFalse } from "./check.js";
 import type { ActorLike } from "./context/actor.js";
 import { requestOptionsSchema, type FromRequest, type RequestOptions } from "./capture/http/options.js";
+import {
+  outboundOptionsSchema,
+  type CheckedOutboundOptions,
+  type OutboundOptions,
+} from "./capture/outbound/options.js";
 import type { RedactionPolicy } from "./record/redactor.js";
 
 /** How much is written of calls to other services: nothing, all but bodies and arguments, or all. */
@@ -71,6 +76,11 @@ export interface AuditOptions {
   readonly rows?: RowOptions | false | undefined;
   /** Calls to other services. Default `"full"`. */
   readonly external?: ExternalDetail | undefined;
+  /**
+   * Calls to other services by `fetch`, undici and `node:http`, wherever in the process they are made; `true` records
+   * all of them. What axios sends is recorded as axios's call, and not again. Default `false`.
+   */
+  readonly outbound?: OutboundOptions | boolean | undefined;
   /** What is hidden beyond the default list of names. Redaction itself cannot be switched off. */
   readonly redact?: RedactionPolicy | undefined;
   /** The application's own fields for every record. */
@@ -112,6 +122,15 @@ const schema = v.strictObject({
   external: v.optional(
     v.union([v.literal(false), v.picklist(["metadata", "full"])], 'false, "metadata" or "full"'),
     "full",
+  ),
+  outbound: v.optional(
+    v.pipe(
+      v.lazy((input) =>
+        typeof input === "object" ? outboundOptionsSchema : v.boolean("true, false or an object"),
+      ) as v.GenericSchema<boolean | OutboundOptions, boolean | CheckedOutboundOptions>,
+      v.transform((said) => (said === true ? v.parse(outboundOptionsSchema, {}) : said)),
+    ),
+    false,
   ),
   redact: v.optional(
     v.strictObject({

@@ -15,6 +15,7 @@ import { RequestCapture } from "./capture/http/requests.js";
 import { runningRequests, runRequests } from "./capture/http/running.js";
 import { requestTarget } from "./capture/http/targets.js";
 import { observeMethod } from "./capture/method.js";
+import { captureOutbound } from "./capture/outbound/outbound.js";
 import { captureSftp } from "./capture/sftp.js";
 import {
   captureDataSource,
@@ -159,8 +160,17 @@ export class Session {
     if (requests !== false) {
       this.#undos.push(runRequests(new RequestCapture(this.recording.emit, requests, actor)));
     }
+    this.#captureOutbound();
     this.#undos.push(wrapClasses(this.#classHooks()));
     this.#undos.push(followClients((client) => this.#captureClient(client)));
+  }
+
+  #captureOutbound(): void {
+    const { outbound, external } = this.#options;
+    const detail = outbound && (outbound.log ?? external);
+    if (!outbound || !detail) return;
+    const tools = { detail, snapshot, newRecordId };
+    this.#undos.push(captureOutbound(this.recording.emit, outbound, tools));
   }
 
   #classHooks(): ClassHooks {

@@ -72,6 +72,24 @@ describe("audit.start", () => {
       /requests\.bodyLimt.*bodyLimit/,
     ],
     [
+      "a misspelt option of calls that go out",
+      { serviceName: "s", outbound: { hosts: [] } },
+      "AUDIT_OPTION_UNKNOWN",
+      /outbound\.hosts.*include, exclude/,
+    ],
+    [
+      "a URL for a host",
+      { serviceName: "s", outbound: { include: ["https://apollo.example/"] } },
+      "AUDIT_OPTION_INVALID",
+      /outbound\.include.*a host \(without `https:\/\/`\)/,
+    ],
+    [
+      "calls that go out said in a word",
+      { serviceName: "s", outbound: "full" },
+      "AUDIT_OPTION_INVALID",
+      /outbound` is "full"; expected true, false or an object/,
+    ],
+    [
       "a limit below its bounds",
       { serviceName: "s", rows: { maxRowsPerStatement: 0 } },
       "AUDIT_OPTION_INVALID",

@@ -25,6 +25,8 @@ export class Passing {
   ended: ((end: StreamEnd) => void) | undefined;
   /** Given each part, in order. */
   part: ((bytes: Uint8Array) => void) | undefined;
+  /** Given what a stream of Node's tells its readers at its end, to be run. */
+  around: (<T>(tell: () => T) => T) | undefined;
   #hash: Hash | null;
   #undo: Undo = () => {};
 
@@ -99,7 +101,8 @@ function watchNodeStream(stream: NodeStream, passing: Passing): Undo {
       else if (event === "end") passing.finish({ how: "whole" });
       else if (event === "error") passing.finish({ how: "failed", error: args[0] });
       else if (event === "close") passing.finish({ how: "left" });
-      return emit.call(this, event, ...args) as boolean;
+      const tell = (): boolean => emit.call(this, event, ...args) as boolean;
+      return event === "end" && passing.around ? passing.around(tell) : tell();
     };
   });
   if (typeof stream.destroy !== "function") return undoEmit;

@@ -14,7 +14,9 @@ export function errorMessage(error: unknown): string | null {
   if (error === null || error === undefined) return null;
   if (typeof error === "string") return error;
   try {
-    return types.isNativeError(error) ? messageOf(error) : (JSON.stringify(snapshot(error)) ?? String(error));
+    // What a signal rejects with is an error of the web platform, and not one of the language.
+    const isError = types.isNativeError(error) || error instanceof DOMException;
+    return isError ? messageOf(error) : (JSON.stringify(snapshot(error)) ?? String(error));
   } catch {
     // A getter or a `toString` of the application's.
     return "an error that cannot be read";

@@ -135,7 +135,7 @@ class Copier {
     if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return binary(value.byteLength);
     if (types.isMap(value)) return this.entries(Map.prototype.entries.call(value), value.size, depth);
     if (types.isSet(value)) return this.set(value, depth);
-    if (types.isNativeError(value)) return this.error(value, depth);
+    if (types.isNativeError(value) || value instanceof DOMException) return this.error(value, depth);
     if (types.isBoxedPrimitive(value)) return this.copy(value.valueOf(), depth);
     if (types.isRegExp(value)) return this.text(RegExp.prototype.toString.call(value));
     if (types.isPromise(value)) return { $promise: true };
@@ -192,7 +192,7 @@ class Copier {
   }
 
   /** Not its stack and not its other fields: an HTTP error carries the whole request and its credentials. */
-  private error(error: Error, depth: number): Fields {
+  private error(error: Error | DOMException, depth: number): Fields {
     const copy: Fields = {};
     for (const key of ["name", "message", "code", "errno", "syscall", "status", "cause", "errors"]) {
       const value = (error as unknown as Fields)[key];

@@ -106,7 +106,7 @@ const FAILURES: Record<string, [string, () => AxiosRequestConfig, string, () => 
   ],
   "an answer that begins in time and does not end": [
     "/stall",
-    () => ({ timeout: 40 }),
+    () => ({ timeout: 500 }),
     "ERR_BAD_RESPONSE",
     () =>
       parts("/stall", {

@@ -108,6 +108,8 @@ export class LogicalCall {
     const settled = (): void => {
       frame.carries = false;
     };
+    // Where Node tells of a request only when it has been written, that is when the stream has ended.
+    if (pass.sent) pass.sent.passing.around = (tell) => runInFrame(frame, tell, undefined, []);
     const carried = runAsCause(this.#call.recordId, () => runInFrame(frame, adapter, undefined, [sent]));
     void carried.then(settled, settled);
     return carried;

@@ -13,20 +13,26 @@ import { fault } from "../../health.js";
 export type PathRule = string | RegExp | ((request: IncomingMessage) => boolean);
 
 /** True when a rule fits. A function that throws is counted, and does not fit. */
-export type Matcher = (path: string, request: IncomingMessage) => boolean;
+export type Matcher<Subject = IncomingMessage> = (text: string, subject: Subject) => boolean;
 
-/** One function for one or many rules; `null` for none. */
-export function matcher(rules: PathRule | readonly PathRule[] | undefined): Matcher | null {
+type Rule<Subject> = string | RegExp | ((subject: Subject) => boolean);
+
+/** One function for one or many rules on a text, or on what it belongs to; `null` for none. */
+export function matcher<Subject = IncomingMessage>(
+  rules: Rule<Subject> | readonly Rule<Subject>[] | undefined,
+): Matcher<Subject> | null {
   if (rules === undefined) return null;
-  const each = (Array.isArray(rules) ? (rules as readonly PathRule[]) : [rules as PathRule]).map(single);
-  return (path, request) => each.some((fits) => fits(path, request));
+  const each = (Array.isArray(rules) ? (rules as readonly Rule<Subject>[]) : [rules as Rule<Subject>]).map(
+    (rule) => single(rule),
+  );
+  return (text, subject) => each.some((fits) => fits(text, subject));
 }
 
-function single(rule: PathRule): Matcher {
+function single<Subject>(rule: Rule<Subject>): Matcher<Subject> {
   if (typeof rule === "function") {
-    return (_path, request) => {
+    return (_text, subject) => {
       try {
-        return rule(request) === true;
+        return rule(subject) === true;
       } catch (error) {
         fault("capture.http_rule", error);
         return false;
@@ -36,7 +42,7 @@ function single(rule: PathRule): Matcher {
   // A global or sticky expression remembers where it stopped, and would miss every other request.
   const pattern =
     typeof rule === "string" ? wildcard(rule) : new RegExp(rule.source, rule.flags.replace(/[gy]/g, ""));
-  return typeof pattern === "string" ? (path) => path === pattern : (path) => pattern.test(path);
+  return typeof pattern === "string" ? (text) => text === pattern : (text) => pattern.test(text);
 }
 
 function wildcard(rule: string): string | RegExp {

@@ -1,0 +1,34 @@
+/**
+ * Starts the capture of calls that no client of ours makes, and collects whole records.
+ */
+import * as v from "valibot";
+import { captureOutbound } from "#dist/capture/outbound/outbound";
+import { outboundOptionsSchema, type OutboundOptions } from "#dist/capture/outbound/options";
+import type { CallOptions } from "#dist/capture/call";
+import { collectRecords } from "../../support/calls.js";
+import type { WrittenRecord } from "../../support/schema.js";
+
+export interface Listening {
+  readonly records: WrittenRecord[];
+  stop(): void;
+  /** Waits until so many records are there. */
+  settled(count: number): Promise<void>;
+}
+
+export function listenOutbound(
+  options: OutboundOptions = {},
+  detail: CallOptions["detail"] = "full",
+  collected = collectRecords(detail),
+): Listening {
+  const { records, emit, options: tools } = collected;
+  const stop = captureOutbound(emit, v.parse(outboundOptionsSchema, options), tools);
+  return {
+    records,
+    stop,
+    async settled(count) {
+      const giveUp = Date.now() + 5000;
+      while (records.length < count && Date.now() < giveUp)
+        await new Promise((resolve) => setTimeout(resolve, 2));
+    },
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * Calls by `http.request` and `https.request`, and by what is built on them.
+ *
+ * Node tells of a request when it has been written (newer Nodes also when it is made), of its answer when that begins,
+ * and of its error. Bodies are not told.
+ *
+ * @module
+ */
+import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
+import type { Undo } from "../capture.js";
+import { sentHeaders } from "../http/headers.js";
+import { listen } from "./channels.js";
+import type { Begin, LiveCalls } from "./outbound.js";
+import type { OutboundCall } from "./outbound-call.js";
+
+type Request = ClientRequest & { readonly res?: IncomingMessage };
+
+export function subscribeHttp(begin: Begin, live: LiveCalls): Undo {
+  const known = new WeakSet<Request>();
+  const made = (request: Request): void => {
+    if (known.has(request)) return;
+    known.add(request);
+    begin(request, urlOf(request));
+    const call = live.get(request);
+    if (!call) return;
+    // An answer may begin before the request has been written.
+    if (request.res) answering(request, request.res, call);
+    // A request that has been upgraded, or was given up without an error, has no other end. A listener of `close`
+    // changes nothing; one of `error` would take it from the application.
+    request.once("close", () => closed(request, call));
+  };
+  return listen({
+    "http.client.request.created": ({ request }) => made(request),
+    "http.client.request.start": ({ request }) => made(request),
+    "http.client.request.error": ({ request, error }) => {
+      // One that failed before it was written.
+      made(request);
+      const call = live.get(request);
+      if (!call) return;
+      describe(call, request);
+      call.failed(error, error?.name === "AbortError" ? "aborted" : "failure");
+    },
+    "http.client.response.finish": ({ request, response }) => {
+      const call = live.get(request);
+      if (call) answering(request, response, call);
+    },
+  });
+}
+
+function answering(request: Request, response: IncomingMessage, call: OutboundCall): void {
+  describe(call, request);
+  call.status = response.statusCode ?? null;
+  call.responseHeaders = { ...response.headers };
+  response.once("close", () => ended(request, response, call));
+}
+
+function ended(request: Request, response: IncomingMessage, call: OutboundCall): void {
+  if (response.complete) call.answered(true);
+  else if (request.aborted || response.errored === null) call.failed(null, "aborted");
+  else call.failed(response.errored, response.errored.name === "AbortError" ? "aborted" : "failure");
+}
+
+function closed(request: Request, call: OutboundCall): void {
+  // The answer has begun: it ends by itself.
+  if (call.status !== null) return;
+  describe(call, request);
+  if (!request.res) return call.failed(null, "aborted");
+  call.status = request.res.statusCode ?? null;
+  call.responseHeaders = { ...request.res.headers };
+  call.answered(true);
+}
+
+function describe(call: OutboundCall, request: Request): void {
+  call.method = request.method;
+  call.requestHeaders = sentHeaders(request as unknown as ServerResponse);
+}
+
+function urlOf(request: Request): string {
+  // As a proxy is asked.
+  if (/^[a-z][a-z0-9+.-]*:\/\//iu.test(request.path)) return request.path;
+  return `${request.protocol}//${String(request.getHeader("host") ?? request.host)}${request.path}`;
+}

@@ -1,0 +1,78 @@
+/**
+ * What users choose about calls that no client of ours makes.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { matcher } from "../http/choice.js";
+
+/**
+ * A rule on where a call goes: a host (`api.example`, with or without its port), a host with `*`
+ * (`*.internal.example`), a regular expression on the host with its port if it is not the usual one, or a function.
+ */
+export type HostRule = string | RegExp | ((url: URL) => boolean);
+
+/** Options for calls by `fetch`, undici and `node:http`: `audit.start({ outbound: { … } })`. */
+export interface OutboundOptions {
+  /** Calls by `fetch` and by undici. Default `true`. */
+  readonly fetch?: boolean | undefined;
+  /** Calls by `http.request`, `https.request`, and by what is built on them. Default `true`. */
+  readonly http?: boolean | undefined;
+  /** Only calls to hosts that one of these fits are recorded. Default: all. */
+  readonly include?: HostRule | readonly HostRule[] | undefined;
+  /** Calls to hosts that one of these fits are not recorded. */
+  readonly exclude?: HostRule | readonly HostRule[] | undefined;
+  /** `service_name` by host (with its port, if it is not the usual one). Default: the host itself. */
+  readonly services?: Readonly<Record<string, string>> | undefined;
+  /** How much is written of these calls. Default: as `external` says. */
+  readonly log?: "metadata" | "full" | undefined;
+  /** How much is kept of each body, in bytes; the rest is counted. Default 65,536; at most 16 MiB. */
+  readonly bodyLimit?: number | undefined;
+}
+
+const bytes = "a whole number of bytes from 0 to 16777216";
+const hostRule = v.custom<HostRule>(
+  (value) =>
+    (typeof value === "string" && /^[^\s/]+$/u.test(value)) ||
+    value instanceof RegExp ||
+    typeof value === "function",
+  "a host (without `https://`), a regular expression or a function",
+);
+const hostRules = v.union(
+  [hostRule, v.array(hostRule)],
+  "a host (without `https://`), a regular expression, a function, or a list of these",
+);
+
+/** The schema of `OutboundOptions`, with the defaults. */
+export const outboundOptionsSchema = v.strictObject({
+  fetch: v.optional(v.boolean(), true),
+  http: v.optional(v.boolean(), true),
+  include: v.optional(hostRules),
+  exclude: v.optional(hostRules),
+  services: v.optional(v.record(v.string(), v.pipe(v.string("a name"), v.nonEmpty("a name"))), {}),
+  log: v.optional(v.picklist(["metadata", "full"], '"metadata" or "full"')),
+  bodyLimit: v.optional(
+    v.pipe(v.number(bytes), v.integer(bytes), v.minValue(0, bytes), v.maxValue(16 * 1024 * 1024, bytes)),
+    65_536,
+  ),
+});
+
+export type CheckedOutboundOptions = v.InferOutput<typeof outboundOptionsSchema>;
+
+/** The name of the service that a URL belongs to; `null` where its calls are not recorded. */
+export type ServiceOf = (url: URL) => string | null;
+
+export function serviceFinder(options: CheckedOutboundOptions): ServiceOf {
+  const included = hostMatcher(options.include);
+  const excluded = hostMatcher(options.exclude);
+  return (url) => {
+    if ((included && !included(url)) || excluded?.(url)) return null;
+    return Object.hasOwn(options.services, url.host) ? options.services[url.host]! : url.host;
+  };
+}
+
+/** A rule fits the host as it stands in the URL, or without its port. */
+function hostMatcher(rules: CheckedOutboundOptions["include"]): ((url: URL) => boolean) | null {
+  const fits = matcher<URL>(rules);
+  return fits && ((url) => fits(url.host, url) || (url.port !== "" && fits(url.hostname, url)));
+}

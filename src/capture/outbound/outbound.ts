@@ -1,0 +1,47 @@
+/**
+ * Captures calls that go out by `fetch`, undici and `node:http`, as Node and undici tell of them themselves: nothing is
+ * wrapped, and what they do not tell is not known.
+ *
+ * @see https://nodejs.org/docs/latest-v20.x/api/diagnostics_channel.html
+ * @see https://github.com/nodejs/undici/blob/main/docs/docs/api/DiagnosticsChannel.md
+ * @module
+ */
+import { currentContext } from "../../context/context.js";
+import type { CallOptions } from "../call.js";
+import type { Emit, Undo } from "../capture.js";
+import { isCarried } from "../outgoing.js";
+import { subscribeHttp } from "./http.js";
+import { serviceFinder, type CheckedOutboundOptions } from "./options.js";
+import { OutboundCall } from "./outbound-call.js";
+import { subscribeUndici } from "./undici.js";
+
+/** Everything but whose call it is. */
+export type OutboundTools = Omit<CallOptions, "service">;
+
+/** Begins a call of `request`, which goes to `url`; none where it is not to be recorded. */
+export type Begin = (request: object, url: string) => void;
+
+/** The calls under way, by the request as Node or undici know it. */
+export type LiveCalls = Map<object, OutboundCall>;
+
+/** Starts for the whole process. Calls under way when it is undone are told as `unknown`. */
+export function captureOutbound(emit: Emit, options: CheckedOutboundOptions, tools: OutboundTools): Undo {
+  const live: LiveCalls = new Map();
+  const serviceOf = serviceFinder(options);
+  const begin: Begin = (request, url) => {
+    // What axios sends is told as axios's call.
+    if (live.has(request) || isCarried() || currentContext()?.muted) return;
+    const service = URL.canParse(url) ? serviceOf(new URL(url)) : null;
+    if (service === null) return;
+    const limit = tools.detail === "full" ? options.bodyLimit : null;
+    live.set(request, new OutboundCall(url, emit, { ...tools, service }, limit, () => live.delete(request)));
+  };
+  const undos = [
+    ...(options.fetch ? [subscribeUndici(begin, live, tools.detail === "full")] : []),
+    ...(options.http ? [subscribeHttp(begin, live)] : []),
+  ];
+  return () => {
+    for (const undo of undos) undo();
+    for (const call of live.values()) call.giveUp();
+  };
+}

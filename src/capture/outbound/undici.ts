@@ -1,0 +1,76 @@
+/**
+ * Calls by `fetch` and undici: Node's own `fetch` is undici, and publishes on the same channels as the package.
+ *
+ * Each request on the wire is one, so a redirect that `fetch` follows is another. Bodies are seen as they pass, still
+ * compressed. Not told: `CONNECT` and upgrades, which have no answer in this sense.
+ *
+ * @module
+ */
+import type { Outcome } from "../../record/types.js";
+import type { Undo } from "../capture.js";
+import { parseHead } from "../http/headers.js";
+import { listen, type Message } from "./channels.js";
+import type { Begin, LiveCalls } from "./outbound.js";
+import type { Headers } from "./outbound-call.js";
+
+/** @param bodies - whether the parts of bodies are listened to */
+export function subscribeUndici(begin: Begin, live: LiveCalls, bodies: boolean): Undo {
+  return listen({
+    "undici:request:create": ({ request }) => {
+      if (request.method === "CONNECT" || request.upgrade) return;
+      begin(request, originOf(request) + request.path);
+      const call = live.get(request);
+      if (!call) return;
+      call.method = String(request.method);
+      call.requestHeaders = headersOf(request.headers);
+    },
+    // The body is not asked for before its request is written, when its headers are whole.
+    "undici:client:sendHeaders": ({ request }) => {
+      const call = live.get(request);
+      if (call) call.requestHeaders = headersOf(request.headers);
+    },
+    "undici:request:headers": ({ request, response }) => {
+      const call = live.get(request);
+      if (!call) return;
+      call.status = response.statusCode;
+      call.responseHeaders = headersOf(response.headers);
+    },
+    "undici:request:trailers": ({ request }) => live.get(request)?.answered(true),
+    "undici:request:error": ({ request, error }) => live.get(request)?.failed(error, outcomeOf(error)),
+    ...(bodies && {
+      "undici:request:bodyChunkSent": ({ request, chunk }: Message) => live.get(request)?.sent(chunk),
+      "undici:request:bodyChunkReceived": ({ request, chunk }: Message) => live.get(request)?.received(chunk),
+    }),
+  });
+}
+
+function originOf({ origin }: Message): string {
+  return origin instanceof URL ? origin.origin : String(origin);
+}
+
+/** Name, value, name, value … of texts, lists or bytes; in old versions, the text that goes over the wire. */
+function headersOf(headers: unknown): Headers {
+  if (typeof headers === "string") return parseHead(`\r\n${headers}`);
+  const all: Record<string, unknown> = {};
+  if (!Array.isArray(headers)) return all;
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = textOf(headers[at]).toLowerCase();
+    const value = Array.isArray(headers[at + 1]) ? headers[at + 1].map(textOf) : textOf(headers[at + 1]);
+    all[name] = Object.hasOwn(all, name) ? [all[name], value].flat() : value;
+  }
+  return all;
+}
+
+function textOf(value: unknown): string {
+  return value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : String(value);
+}
+
+/**
+ * An error that has no code of undici's or of the system's is the reason that the application gave when it aborted, or
+ * what its own body threw. A timeout that it set itself is still one: nobody answered in time.
+ */
+function outcomeOf(error: unknown): Outcome {
+  const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
+  if (name === "TimeoutError") return "failure";
+  return name === "AbortError" || typeof code !== "string" ? "aborted" : "failure";
+}
