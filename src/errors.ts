@@ -60,6 +60,8 @@ const messages = {
     `There is nothing to read at ${place}: ${found}. Name the directory of the audit's files, or the files themselves.`,
   AUDIT_FILTER_INVALID: (option: string, found: string, expected: string) =>
     `\`${option}\` is ${JSON.stringify(found)}; expected ${expected}.`,
+  AUDIT_SQL_REFUSED: (found: string) =>
+    `The question cannot be answered: ${found.trimEnd()}. Ask one SELECT over \`records\`; \`DESCRIBE records\` shows its columns.`,
 } as const;
 
 type Messages = typeof messages;

@@ -2,7 +2,7 @@
  * The packed tarball, installed into fresh projects as a user would, with the README's example.
  */
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -57,10 +57,25 @@ describe("the packed tarball, in a fresh project", () => {
     const run = (...args: string[]) =>
       execFileSync("npx", ["--no-install", "activity-audit", ...args], { cwd: installed, encoding: "utf8" });
     const help = run("--help");
-    for (const command of ["tail", "timeline", "history", "as-of"])
+    for (const command of ["tail", "query", "timeline", "history", "as-of", "stats"])
       assert.match(help, new RegExp(`^  ${command} `, "mu"));
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
     assert.equal(run("--version"), `${version}\n`);
+  });
+
+  it("answers without DuckDB, and says what SQL needs", async () => {
+    const record = { timestamp: "2026-01-05 09:00:00.000", name: "audit.event", action: "sample" };
+    const project = join(installed, "trail");
+    await mkdir(join(project, "audit_logs"), { recursive: true });
+    await writeFile(join(project, "audit_logs/audit.log"), `${JSON.stringify(record)}\n`);
+    const run = (...args: string[]) =>
+      spawnSync("npx", ["--no-install", "activity-audit", ...args], { cwd: project, encoding: "utf8" });
+    const found = run("query", "--event", "sample", "--json");
+    assert.deepEqual([found.status, found.stdout], [0, `${JSON.stringify(record)}\n`]);
+    assert.equal(JSON.parse(run("stats", "--json").stdout).records, 1);
+    const refused = run("query", "--sql", "SELECT 1");
+    assert.equal(refused.status, 2);
+    assert.match(refused.stderr, /npm install @duckdb\/node-api.*\[AUDIT_PEER_MISSING\]/u);
   });
 
   for (const type of ["commonjs", "module"] as const) {

@@ -10,6 +10,8 @@ import { AuditError } from "../errors.js";
 import { safe, safeJson } from "./safe.js";
 import { asOfCommand } from "./as-of.js";
 import { historyCommand } from "./history.js";
+import { queryCommand } from "./query.js";
+import { statsCommand } from "./stats.js";
 import { tailCommand } from "./tail.js";
 import { timelineCommand } from "./timeline.js";
 
@@ -21,7 +23,8 @@ async function main(): Promise<void> {
     .version(version)
     .exitOverride()
     .showHelpAfterError("(--help shows how)");
-  for (const add of [tailCommand, timelineCommand, historyCommand, asOfCommand]) add(program);
+  for (const add of [tailCommand, queryCommand, timelineCommand, historyCommand, asOfCommand, statsCommand])
+    add(program);
   program.addHelpText(
     "after",
     "\nEnds with 0: found; 1: nothing found, or something is wrong; 2: not asked rightly.",

@@ -31,6 +31,7 @@ export const facts = {
   service: field("service_name"),
   request: field("request_id"),
   route: field("route"),
+  protocol: field("protocol"),
   user: (record: LogRecord) => text(of(record.user, "id")),
   model: (record: LogRecord) =>
     text((record as Loose)["model"]) ?? text(of((record as Loose)["target"], "type")),
@@ -38,6 +39,15 @@ export const facts = {
     const { event_type, event, action, extra } = record as Loose;
     return text(event_type) ?? text(event) ?? text(action) ?? text(of(extra, "action"));
   },
+  /** What kind of record: its name, and what tells those of a name apart. */
+  kind: (record: LogRecord): string | undefined => {
+    if (record.name === "audit.request") return text((record as Loose)["request_type"]);
+    const { event_type, event, action } = record as Loose;
+    return text(event_type) ?? text(event) ?? text(action) ?? text(record.level);
+  },
+  /** What people call the user, as far as the application's `actor` says it under a usual name. */
+  userName: ({ user }: LogRecord) =>
+    text(of(user, "name")) ?? text(of(user, "username")) ?? text(of(user, "email")),
   /** One row's, or those that a record of many rows names. */
   ids: (record: LogRecord): string[] => {
     const { instance_id, target, instance_ids } = record as Loose;
@@ -60,7 +70,20 @@ export const facts = {
     const time = (record as Loose)["execution_time"];
     return typeof time === "number" ? time : undefined;
   },
-  /** @param sought - in lower case */
-  contains: (record: LogRecord, sought: string): boolean =>
-    Object.values(record).some((value) => text(value)?.toLowerCase().includes(sought)),
+  /**
+   * Whether a text stands in the record's values, whatever its case.
+   *
+   * @param sought - as JSON has it between quotation marks, in lower case
+   */
+  contains: (record: LogRecord, sought: string): boolean => {
+    const line = JSON.stringify(record);
+    // Names of fields are in all records of a kind, and nobody looks for those.
+    return (
+      line.toLowerCase().includes(sought) &&
+      line
+        .replaceAll(/"(?:[^"\\]|\\.)*":/gu, "")
+        .toLowerCase()
+        .includes(sought)
+    );
+  },
 };

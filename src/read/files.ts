@@ -19,6 +19,7 @@ export interface TrailFile {
   /** Of a backup, when it was rotated, as its name has it: `20261124T084100.123Z`. */
   readonly stamp: string | undefined;
   readonly size: number;
+  /** Milliseconds since the epoch, with what the system knows below. */
   readonly changedAt: number;
   /** Device and inode: the same file under another name after its rotation. */
   readonly identity: string;
@@ -92,7 +93,7 @@ export async function describeFile(path: string): Promise<TrailFile | undefined>
     gzip: name.endsWith(".gz"),
     stamp: backup?.stamp,
     size: Number(found.size),
-    changedAt: Number(found.mtimeMs),
+    changedAt: Number(found.mtimeNs) / 1e6,
     identity: `${found.dev}:${found.ino}`,
   };
 }

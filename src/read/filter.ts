@@ -79,7 +79,7 @@ export function matcher(filter: RecordFilter = {}): Matcher {
   if (since !== undefined) tests.push(({ timestamp }) => timestamp >= since);
   if (until !== undefined) tests.push(({ timestamp }) => timestamp < until);
   if (text !== undefined) {
-    const sought = text.toLowerCase();
+    const sought = JSON.stringify(text).slice(1, -1).toLowerCase();
     tests.push((record) => facts.contains(record, sought));
   }
   return {

@@ -58,7 +58,10 @@ export async function* readLines(file: TrailFile, options: LineOptions = {}): As
   }
 }
 
-async function openFile(file: TrailFile): Promise<{ handle: FileHandle; gzip: boolean }> {
+/** Opens a file where it is now: rotations rename it, and backups are compressed. */
+export async function openFile(
+  file: TrailFile,
+): Promise<{ handle: FileHandle; gzip: boolean; path: string }> {
   for (let attempt = 0; ; attempt += 1) {
     const now = await locate(file);
     const path = now?.path ?? file.path;
@@ -67,7 +70,7 @@ async function openFile(file: TrailFile): Promise<{ handle: FileHandle; gzip: bo
       const { dev, ino } = await handle.stat({ bigint: true });
       // Renamed between the look and the opening, by a rotation: look again.
       if (!now || `${dev}:${ino}` === now.identity || attempt > 9) {
-        return { handle, gzip: path.endsWith(".gz") };
+        return { handle, gzip: path.endsWith(".gz"), path };
       }
       await handle.close();
     } catch (error) {

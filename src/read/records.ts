@@ -111,7 +111,7 @@ class Head {
 const CLOCKS_MS = 60_000;
 
 /** A file that was last written before the time that is asked for holds nothing of it. */
-function canHold({ changedAt }: TrailFile, filter: RecordFilter | undefined): boolean {
+export function canHold({ changedAt }: TrailFile, filter: RecordFilter | undefined): boolean {
   const since = filter?.since;
   return since === undefined || changedAt + CLOCKS_MS >= Date.parse(`${since.replace(" ", "T")}Z`);
 }

@@ -57,8 +57,8 @@ export function what(record: LogRecord): string {
 export function who(record: LogRecord): string {
   const id = facts.user(record);
   if (id === undefined) return "";
-  const name = (record.user as Loose)["name"];
-  return typeof name === "string" ? `${clipped(name, 40)} (${clipped(id, 40)})` : clipped(id, 40);
+  const name = facts.userName(record);
+  return name !== undefined ? `${clipped(name, 40)} (${clipped(id, 40)})` : clipped(id, 40);
 }
 
 /** Seconds of a record as people say them. */

@@ -1,0 +1,184 @@
+/**
+ * What has been converted already, so that nothing is read twice.
+ *
+ * A backup is one Parquet file, named by the backup's name, size, time of change and inode. A file that is still
+ * written is converted in segments: what follows the last one is less than `SEGMENT`, and is read anew each time.
+ *
+ * The cache stands in the trail's own directory unless the user says otherwise: it holds the same records, so whoever
+ * deletes, moves or protects the directory does it to both. What belongs to files that are gone is deleted.
+ *
+ * @module
+ */
+import { mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { describeFile, findFiles, locate, type TrailFile } from "../files.js";
+import type { ReadReport } from "../report.js";
+import { firstLineHash, hashOf, takePiece, unpack, writeParquet } from "./convert.js";
+import type { Engine } from "./engine.js";
+
+/** Another number where the kept columns change. */
+const VERSION = 1;
+const SEGMENT = 8 << 20;
+const ABANDONED_MS = 3_600_000;
+
+/** Where the records of a file are to be read. */
+export interface Parts {
+  readonly converted: readonly string[];
+  /** Lines. */
+  readonly raw: readonly string[];
+}
+
+export interface Conversions {
+  /** Files, or segments of files, that were read to convert them. */
+  converted: number;
+  convertedBytes: number;
+  /** Those that were there. */
+  reused: number;
+}
+
+export interface CacheContext {
+  readonly engine: Engine;
+  /** Of this process alone. */
+  readonly temporary: string;
+  readonly report?: ReadReport | undefined;
+  readonly counts: Conversions;
+}
+
+/**
+ * The folder of the converted files; made with mode 0700.
+ *
+ * @param chosen - the user's own, which may serve several trails
+ * @returns undefined where it cannot be made or written
+ */
+export async function cacheFolder(home: string, chosen: string | undefined): Promise<string | undefined> {
+  const folder =
+    chosen === undefined
+      ? join(home, ".cache")
+      : join(chosen, hashOf(await realpath(home).catch(() => home)));
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return folder;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where to read a file's records; converts it first, unless that was done. */
+export async function partsOf(file: TrailFile, folder: string, context: CacheContext): Promise<Parts> {
+  return file.live && !file.gzip ? segmentsOf(file, folder, context) : backupOf(file, folder, context);
+}
+
+function backupName(file: TrailFile): string {
+  const { path, size, changedAt, identity } = file;
+  return `${basename(path)}.${hashOf(VERSION, basename(path), size, changedAt, identity)}.parquet`;
+}
+
+/** Told in the name, so that a damaged file is told of each time and not only when it is converted. */
+const TORN = ".torn.parquet";
+
+async function backupOf(found: TrailFile, folder: string, context: CacheContext): Promise<Parts> {
+  const { engine, temporary, report, counts } = context;
+  for (let attempt = 0; ; attempt += 1) {
+    const file = (await locate(found)) ?? found;
+    const target = join(folder, backupName(file));
+    const torn = target.replace(/\.parquet$/u, TORN);
+    if (await exists(torn)) report?.unread(file.path, new Error("damaged"));
+    for (const path of [target, torn]) {
+      if (!(await exists(path))) continue;
+      counts.reused += 1;
+      return { converted: [path], raw: [] };
+    }
+    const unpacked = file.gzip ? await unpack(file, temporary) : { path: file.path, error: undefined };
+    if (unpacked.error !== undefined) report?.unread(file.path, new Error(unpacked.error));
+    const made = unpacked.error === undefined ? target : torn;
+    try {
+      await writeParquet(engine, unpacked.path, file.log, made);
+    } finally {
+      if (file.gzip) await rm(unpacked.path, { force: true });
+    }
+    counts.converted += 1;
+    counts.convertedBytes += file.size;
+    // A process that had not seen the rotation may have appended meanwhile: then the name is that of a file before.
+    const after = await describeFile(file.path);
+    if (attempt > 2 || !after || backupName(after) === basename(target))
+      return { converted: [made], raw: [] };
+    await rm(made, { force: true });
+  }
+}
+
+async function segmentsOf(file: TrailFile, folder: string, context: CacheContext): Promise<Parts> {
+  const prefix = await segmentPrefix(file);
+  const segments = chain(await readdir(folder), prefix, file.size);
+  const converted = segments.map(({ name }) => join(folder, name));
+  context.counts.reused += converted.length;
+  const from = segments.at(-1)?.to ?? 0;
+  const { path, to } = await takePiece(file, from, context.temporary);
+  if (to - from < SEGMENT) return { converted, raw: [path] };
+  const target = join(folder, `${prefix}${from}-${to}.parquet`);
+  await writeParquet(context.engine, path, file.log, target);
+  await rm(path, { force: true });
+  context.counts.converted += 1;
+  context.counts.convertedBytes += to - from;
+  const rest = await takePiece(file, to, context.temporary);
+  return { converted: [...converted, target], raw: [rest.path] };
+}
+
+async function segmentPrefix(file: TrailFile): Promise<string> {
+  return `${file.log}.${hashOf(VERSION, file.identity, await firstLineHash(file))}.`;
+}
+
+interface Segment {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Segments that follow each other from the file's beginning on; two processes may have made different ones. */
+function chain(names: readonly string[], prefix: string, size: number): Segment[] {
+  const found = names.flatMap((name): Segment[] => {
+    const [, from, to] =
+      (name.startsWith(prefix) && /^(\d+)-(\d+)\.parquet$/u.exec(name.slice(prefix.length))) || [];
+    return from !== undefined && Number(to) <= size ? [{ name, from: Number(from), to: Number(to) }] : [];
+  });
+  const chained: Segment[] = [];
+  for (let at = 0; ;) {
+    const next = found.filter(({ from }) => from === at).toSorted((a, b) => b.to - a.to)[0];
+    if (!next) return chained;
+    chained.push(next);
+    at = next.to;
+  }
+}
+
+/** Deletes what was converted from files that are not there any more: the cache keeps nothing longer than the trail. */
+export async function prune(folder: string, home: string): Promise<void> {
+  const files = await findFiles(home).catch(() => []);
+  const backups = new Set(files.map(backupName));
+  const prefixes = await Promise.all(files.filter(({ live, gzip }) => live && !gzip).map(segmentPrefix));
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const needed =
+      backups.has(name.replace(TORN, ".parquet")) || prefixes.some((prefix) => name.startsWith(prefix));
+    if (!needed && !(await inWork(name, path))) await rm(path, { force: true, recursive: true });
+  }
+}
+
+/** What a process makes now: a folder with its number in the name, or a file that was changed lately. */
+async function inWork(name: string, path: string): Promise<boolean> {
+  if (name.endsWith(".parquet")) return false;
+  const found = await stat(path).catch(() => undefined);
+  if (found && Date.now() - found.mtimeMs < ABANDONED_MS) return true;
+  const [, pid] = /^work-(\d+)-/u.exec(name) ?? [];
+  return pid !== undefined && isAlive(Number(pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}
