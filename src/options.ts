@@ -49,6 +49,15 @@ export interface RowOptions extends ConsistencyOptions {
   readonly maxImageBytes?: number | undefined;
 }
 
+/** How operations over SFTP are recorded. */
+export interface SftpCallOptions {
+  /**
+   * An operation is recorded with outcome `unknown` when the server has given no sign for this long, in seconds. The
+   * operation itself is left alone. Default 300.
+   */
+  readonly unknownAfter?: number | undefined;
+}
+
 /**
  * What `audit.start()` takes.
  *
@@ -81,6 +90,8 @@ export interface AuditOptions {
    * all of them. What axios sends is recorded as axios's call, and not again. Default `false`.
    */
   readonly outbound?: OutboundOptions | boolean | undefined;
+  /** Operations over SFTP. */
+  readonly sftp?: SftpCallOptions | undefined;
   /** What is hidden beyond the default list of names. Redaction itself cannot be switched off. */
   readonly redact?: RedactionPolicy | undefined;
   /** The application's own fields for every record. */
@@ -91,6 +102,7 @@ const count = (unit: string) => {
   const sentence = `a whole number of ${unit}, at least 1`;
   return v.pipe(v.number(sentence), v.integer(sentence), v.minValue(1, sentence));
 };
+const seconds = "a number of seconds, from 0.1 to 86400";
 const names = v.optional(v.array(v.string(), "a list of names"));
 
 /** `ConsistencyOptions`; what is not said is not filled in, so that an attach may leave it to the start. */
@@ -131,6 +143,15 @@ const schema = v.strictObject({
       v.transform((said) => (said === true ? v.parse(outboundOptionsSchema, {}) : said)),
     ),
     false,
+  ),
+  sftp: v.optional(
+    v.strictObject({
+      unknownAfter: v.optional(
+        v.pipe(v.number(seconds), v.minValue(0.1, seconds), v.maxValue(86_400, seconds)),
+        300,
+      ),
+    }),
+    {},
   ),
   redact: v.optional(
     v.strictObject({

@@ -16,7 +16,7 @@ import { runningRequests, runRequests } from "./capture/http/running.js";
 import { requestTarget } from "./capture/http/targets.js";
 import { observeMethod } from "./capture/method.js";
 import { captureOutbound } from "./capture/outbound/outbound.js";
-import { captureSftp } from "./capture/sftp.js";
+import { captureSftp } from "./capture/sftp/sftp.js";
 import {
   captureDataSource,
   isDataSource,
@@ -148,7 +148,10 @@ export class Session {
     const call: CallOptions = { service, detail, snapshot, newRecordId };
     return kind === "axios"
       ? captureAxios(target as AxiosInstance, this.recording.emit, call)
-      : captureSftp(target as SftpLibrary, this.recording.emit, call);
+      : captureSftp(target as SftpLibrary, this.recording.emit, {
+          ...call,
+          silentMs: this.#options.sftp.unknownAfter * 1000,
+        });
   }
 
   #begin(): void {

@@ -123,6 +123,7 @@ export function sftpCallEvent(fields: Partial<SftpCallEvent> = {}): SftpCallEven
     message: "Uploaded data stream to /in/result.csv",
     bytes: 12,
     sha256: "a".repeat(64),
+    errorCode: null,
     details: {},
     outcome: "success",
     error: null,

@@ -142,6 +142,8 @@ export interface HttpCallEvent extends CallEventBase {
 
 export interface SftpCallEvent extends CallEventBase {
   readonly protocol: "sftp";
+  /** Of a file: the record of its directory's operation, which is its cause also outside of any context. */
+  readonly parentId?: string;
   readonly host: string | null;
   readonly operation: string;
   readonly remotePath: string | null;
@@ -149,6 +151,8 @@ export interface SftpCallEvent extends CallEventBase {
   readonly message: string | null;
   readonly bytes: number | null;
   readonly sha256: string | null;
+  /** Of the error: a status of SFTP, a code of the library or of the system. */
+  readonly errorCode: string | null;
   readonly details: Readonly<Record<string, unknown>>;
 }
 

@@ -4,9 +4,13 @@
  * @module
  */
 import { posix } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type SftpLibrary from "ssh2-sftp-client";
 import { markClient } from "../decorate/external-service.js";
 import { makeSftp, serviceOf } from "./made.js";
+
+/** How long a refused connection is waited for to be closed; one that was never opened is not. */
+const CLOSING_MS = 1000;
 
 /**
  * A base class for clients of one SFTP server; one connection, reused, and each operation is one record.
@@ -45,13 +49,19 @@ export class SftpClient {
   }
 
   async #open(options: SftpLibrary.ConnectOptions): Promise<void> {
+    const closing = new AbortController();
+    const closed = (): void => closing.abort();
+    this.sftp.on("close", closed);
     try {
       await this.sftp.connect(options);
     } catch (error) {
-      // The refused connection's own end would otherwise be taken for that of the next one.
+      // The refused connection's end, and its timer for getting ready, would otherwise be those of the next one.
       await this.sftp.end().catch(() => {});
+      await setTimeout(CLOSING_MS, undefined, { signal: closing.signal }).catch(() => {});
       this.#connected = undefined;
       throw error;
+    } finally {
+      this.sftp.removeListener("close", closed);
     }
   }
 

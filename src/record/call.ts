@@ -83,7 +83,12 @@ function buildSftpCall(event: SftpCallEvent, stamp: Stamp): SftpCallRecord {
       filename: event.filename,
       ...event.details,
     },
-    response_repr: { message: event.message, bytes: event.bytes, sha256: event.sha256 },
+    response_repr: {
+      message: event.message,
+      bytes: event.bytes,
+      sha256: event.sha256,
+      error_code: event.errorCode,
+    },
     ...callEnd(event),
   });
 }
@@ -109,6 +114,7 @@ function callFields(event: CallEvent, stamp: Stamp) {
         recordId: event.recordId,
         outcome: event.outcome,
         extra: event.extra,
+        ...(event.protocol === "sftp" && event.parentId !== undefined && { parentId: event.parentId }),
       },
       event,
     ),

@@ -137,6 +137,7 @@ export interface SftpResponseRepr {
   message: string | null;
   bytes: number | null;
   sha256: string | null;
+  error_code: string | null;
   [detail: string]: unknown;
 }
 
