@@ -67,6 +67,24 @@ describe("the appender", () => {
       assertAll(folder);
     }));
 
+  it("loses nothing when a cluster is reloaded, worker by worker, by disconnect and by signal", () =>
+    inFolder(async (folder) => {
+      const { output } = await run("hosts", [folder, "cluster-reload", "50"]);
+      const told = Object.entries(JSON.parse(output) as Record<string, number>);
+      assert.equal(told.length, 6);
+      const records = linesOf(folder, "api").map(parsed);
+      for (const [pid, count] of told) {
+        const numbers = records.filter((record) => record?.by === Number(pid)).map((record) => record!.n);
+        // What was logged after the last word that arrived is there too.
+        assert.ok(numbers.length >= count);
+        assert.deepEqual(
+          numbers,
+          Array.from(numbers, (_, index) => index),
+        );
+      }
+      assert.ok(records.every(Boolean), "none is torn");
+    }));
+
   it("takes the events that log4js's own clustering sends to the primary", () =>
     inFolder(async (folder) => {
       await run("hosts", [folder, "log4js-clustering", String(COUNT)]);
