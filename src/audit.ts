@@ -9,8 +9,8 @@ import { expressAdapter } from "./adapters/express.js";
 import { koaAdapter } from "./adapters/koa.js";
 import { runningRequests } from "./capture/http/running.js";
 import type { Undo } from "./capture/capture.js";
-import { currentContext, type AuditContext } from "./context/context.js";
-import { runAs, runIgnored, type RunOptions } from "./context/run.js";
+import { currentContext, type AuditContext, type ExternalDetail } from "./context/context.js";
+import { runAs, runIgnored, runWithExternal, type RunOptions } from "./context/run.js";
 import { coverageOf, type AuditCoverage } from "./coverage.js";
 import { AuditError } from "./errors.js";
 import { fault, faultSummaries, type FaultSummary } from "./health.js";
@@ -150,6 +150,19 @@ class Audit {
    */
   ignore<T>(work: () => T): T {
     return runIgnored(work);
+  }
+
+  /**
+   * Runs `work`, and everything that it starts, with so much written of its calls to other services: one call, or all
+   * of a part of the application. It goes before what is said of a service, but for a service whose calls are not
+   * recorded at all (`false`): that one is not touched.
+   *
+   * @param detail - `false`: nothing; `"metadata"`: without bodies, arguments and results; `"full"`: all
+   * @example
+   * const { data } = await audit.logExternal("metadata", () => http.get("/photo"));
+   */
+  logExternal<T>(detail: ExternalDetail, work: () => T): T {
+    return runWithExternal(detail, work);
   }
 
   /**

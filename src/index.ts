@@ -10,10 +10,10 @@
  */
 export { audit, type Audit, type AuditHealth } from "./audit.js";
 export type { AuditCoverage } from "./coverage.js";
-export type { AuditOptions, ExternalDetail, RowOptions, SftpCallOptions } from "./options.js";
+export type { AuditOptions, ExternalOptions, RowOptions, SftpCallOptions } from "./options.js";
 export type { AttachClientOptions, AttachDataSourceOptions } from "./targets.js";
 export { bindEmitterToContext, bindToContext, type RunOptions } from "./context/run.js";
-export type { Actor, AuditContext } from "./context/context.js";
+export type { Actor, AuditContext, ExternalDetail } from "./context/context.js";
 export type { HostRule, OutboundOptions } from "./capture/outbound/options.js";
 export type { RequestOptions, RouteRule } from "./capture/http/options.js";
 export type { Explained, Explanation } from "./record/explain.js";

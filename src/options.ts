@@ -6,6 +6,7 @@
 import * as v from "valibot";
 import { callback, checked, orFalse } from "./check.js";
 import type { ActorLike } from "./context/actor.js";
+import type { ExternalDetail } from "./context/context.js";
 import { requestOptionsSchema, type FromRequest, type RequestOptions } from "./capture/http/options.js";
 import {
   outboundOptionsSchema,
@@ -14,8 +15,13 @@ import {
 } from "./capture/outbound/options.js";
 import type { RedactionPolicy } from "./record/redactor.js";
 
-/** How much is written of calls to other services: nothing, all but bodies and arguments, or all. */
-export type ExternalDetail = false | "metadata" | "full";
+/** How much is written of calls to other services, by service. */
+export interface ExternalOptions {
+  /** For services that are not named. Default `"full"`. */
+  readonly default?: ExternalDetail | undefined;
+  /** By the name that stands as `service_name`; holds whatever the code says of that service. */
+  readonly services?: Readonly<Record<string, ExternalDetail>> | undefined;
+}
 
 /** How sure it is that a committed change has its record. */
 export interface ConsistencyOptions {
@@ -83,8 +89,8 @@ export interface AuditOptions {
   readonly requests?: RequestOptions | false | undefined;
   /** Row changes; `false` records none. */
   readonly rows?: RowOptions | false | undefined;
-  /** Calls to other services. Default `"full"`. */
-  readonly external?: ExternalDetail | undefined;
+  /** Calls to other services: how much is written of all, or of each service. Default `"full"`. */
+  readonly external?: ExternalDetail | ExternalOptions | undefined;
   /**
    * Calls to other services by `fetch`, undici and `node:http`, wherever in the process they are made; `true` records
    * all of them. What axios sends is recorded as axios's call, and not again. Default `false`.
@@ -115,6 +121,15 @@ export const consistencySchema = {
   onOutboxError: v.optional(v.picklist(["record", "fail"], '"record" or "fail"')),
 };
 
+const externalDetail = v.union(
+  [v.literal(false), v.picklist(["metadata", "full"])],
+  'false, "metadata" or "full"',
+);
+const externalSchema = v.strictObject({
+  default: v.optional(externalDetail, "full"),
+  services: v.optional(v.record(v.string(), externalDetail), {}),
+});
+
 const schema = v.strictObject({
   serviceName: v.pipe(v.string("a name"), v.nonEmpty("a name")),
   enabled: v.optional(v.boolean(), true),
@@ -132,7 +147,12 @@ const schema = v.strictObject({
     {},
   ),
   external: v.optional(
-    v.union([v.literal(false), v.picklist(["metadata", "full"])], 'false, "metadata" or "full"'),
+    v.pipe(
+      v.lazy((input) => (typeof input === "object" ? externalSchema : externalDetail)) as v.GenericSchema<
+        ExternalDetail | ExternalOptions
+      >,
+      v.transform((said) => v.parse(externalSchema, typeof said === "object" ? said : { default: said })),
+    ),
     "full",
   ),
   outbound: v.optional(
@@ -176,4 +196,18 @@ export type CheckedOptions = ReturnType<typeof checkOptions>;
 export function checkOptions(options: AuditOptions) {
   const read = checked("audit.start", schema, options);
   return Object.freeze({ ...read, redact: read.redact as RedactionPolicy });
+}
+
+/**
+ * How much is written of a service's calls: as the options name the service, else as the code says, else as for all.
+ *
+ * @param inCode - what the decorator or `audit.attach` says
+ */
+export function externalDetailOf(
+  { external }: Pick<CheckedOptions, "external">,
+  service: string,
+  inCode: ExternalDetail | undefined,
+): ExternalDetail {
+  const named = Object.hasOwn(external.services, service) ? external.services[service] : undefined;
+  return named ?? inCode ?? external.default;
 }

@@ -32,7 +32,7 @@ import { checkLogging } from "./log/check.js";
 import { reportFault } from "./log/fault.js";
 import { resetLogRuntime, setLogRuntime } from "./log/runtime.js";
 import { createSink, deliverLine } from "./log/sink.js";
-import type { CheckedOptions, ConsistencyOptions } from "./options.js";
+import { externalDetailOf, type CheckedOptions, type ConsistencyOptions } from "./options.js";
 import { createRedactor, type RedactionPolicy } from "./record/redactor.js";
 import { snapshot } from "./record/snapshot.js";
 import { Recording } from "./recording.js";
@@ -79,7 +79,10 @@ export class Session {
   attach(target: object, options: unknown): Undo {
     if (isDataSource(target)) return this.#attachRows(target, dataSourceOptions(options));
     const kind = clientKind(target);
-    if (kind) return this.#attachClient({ kind, target, ...clientOptions(options), options: {} });
+    if (kind) {
+      const { service, log } = clientOptions(options);
+      return this.#attachClient({ kind, target, service, options: log === undefined ? {} : { log } });
+    }
     const begin = this.#requestTarget(target);
     if (begin) return this.running ? this.#targets.attach(target, begin) : () => {};
     throw new AuditError("AUDIT_TARGET_UNKNOWN", [nameOf(target)]);
@@ -143,7 +146,7 @@ export class Session {
   }
 
   #captureClient({ kind, target, service, options }: OfferedClient): Undo {
-    const detail = options.log ?? this.#options.external;
+    const detail = externalDetailOf(this.#options, service, options.log);
     if (detail === false) return () => {};
     const call: CallOptions = { service, detail, snapshot, newRecordId };
     return kind === "axios"
@@ -169,10 +172,13 @@ export class Session {
   }
 
   #captureOutbound(): void {
-    const { outbound, external } = this.#options;
-    const detail = outbound && (outbound.log ?? external);
-    if (!outbound || !detail) return;
-    const tools = { detail, snapshot, newRecordId };
+    const { outbound } = this.#options;
+    if (!outbound) return;
+    const tools = {
+      detailOf: (service: string) => externalDetailOf(this.#options, service, outbound.log),
+      snapshot,
+      newRecordId,
+    };
     this.#undos.push(captureOutbound(this.recording.emit, outbound, tools));
   }
 
@@ -183,13 +189,13 @@ export class Session {
         if (facts) enrichCurrentRequest(facts);
       },
       aroundService: ({ name, target, options }, property) => {
-        const detail = options.log ?? this.#options.external;
+        const detail = externalDetailOf(this.#options, name, options.log);
         if (detail === false) return (method, self, args) => Reflect.apply(method, self, args);
         const identity = {
           service: name,
           className: target.name,
           method: String(property),
-          values: detail === "full",
+          detail,
         };
         return observeMethod(identity, this.recording.emit, { snapshot, newRecordId });
       },

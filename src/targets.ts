@@ -5,6 +5,8 @@
  */
 import * as v from "valibot";
 import { checked } from "./check.js";
+import type { ExternalDetail } from "./context/context.js";
+import { serviceOptionsSchema } from "./decorate/options.js";
 import { consistencySchema, type ConsistencyOptions } from "./options.js";
 
 /** For a TypeORM DataSource. What is said here comes before what `audit.start()` was told. */
@@ -22,6 +24,8 @@ export interface AttachDataSourceOptions extends ConsistencyOptions {
 export interface AttachClientOptions {
   /** Written as `service_name` of its calls. */
   readonly service: string;
+  /** How much is written of them. Default: as `audit.start({ external })` says. */
+  readonly log?: ExternalDetail | undefined;
 }
 
 /** What may be said of a target; which, depends on the target. */
@@ -37,6 +41,7 @@ const dataSourceSchema = v.strictObject({
 
 const clientSchema = v.strictObject({
   service: v.pipe(v.string("a name"), v.nonEmpty("a name")),
+  ...serviceOptionsSchema.entries,
 });
 
 /** @throws {AuditError} `AUDIT_OPTION_UNKNOWN`, `AUDIT_OPTION_INVALID` */

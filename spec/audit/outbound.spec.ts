@@ -68,11 +68,11 @@ describe("calls that go out", () => {
     audit.attach(client, { service: "pharmacy" });
     const app = express();
     app.use(audit.express());
-    app.get("/story/:id", async (request, response) => {
+    app.get("/story/:id", (request, response, next) => {
       (request as unknown as { user: object }).user = { id: request.params.id };
-      await callAll();
-      await client.get("/by-axios");
-      response.json({ done: true });
+      callAll()
+        .then(() => client.get("/by-axios"))
+        .then(() => response.json({ done: true }), next);
     });
     const server = app.listen(0, "127.0.0.1");
     await once(server, "listening");

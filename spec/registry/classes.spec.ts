@@ -21,7 +21,7 @@ const hooks: ClassHooks = {
   },
   aroundService: ({ name, target }, property) =>
     observeMethod(
-      { service: name, className: target.name, method: String(property), values: true },
+      { service: name, className: target.name, method: String(property), detail: "full" },
       (event) => events.push(event as MethodCallEvent),
       { snapshot, newRecordId: () => `record-${(made += 1)}` },
     ),
@@ -296,7 +296,7 @@ describe("a method of an @ExternalService class without a client", () => {
     const program = `
       const { observeMethod } = require("#dist/capture/method");
       const tools = { snapshot: (value) => value, newRecordId: () => "id" };
-      const around = observeMethod({ service: "s", className: "C", method: "m", values: true }, () => {}, tools);
+      const around = observeMethod({ service: "s", className: "C", method: "m", detail: "full" }, () => {}, tools);
       around(async function m() { throw new Error("nobody takes it"); }, {}, []);`;
     const { status, stderr } = spawnSync(process.execPath, ["-e", program], { encoding: "utf8" });
     assert.equal(status, 1);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { currentContext, type AuditContext } from "../context/context.js";
+import { currentContext, type AuditContext, type ExternalDetail } from "../context/context.js";
 import { fault } from "../health.js";
 import type { Outcome } from "../record/types.js";
 import type { Emit } from "./capture.js";
@@ -19,6 +19,12 @@ export interface CallOptions {
   /** A plain, bounded copy; never throws. */
   readonly snapshot: (value: unknown) => unknown;
   readonly newRecordId: () => string;
+}
+
+/** How much is told of a call that is made now: as is said for this call, else for its service. */
+export function detailNow(detail: ExternalDetail): ExternalDetail {
+  const context = currentContext();
+  return context?.muted || detail === false ? false : (context?.external ?? detail);
 }
 
 /** What a capture adds to what a call knows of itself. */

@@ -11,6 +11,7 @@ import { types } from "node:util";
 import { currentContext, type AuditContext } from "../context/context.js";
 import { runAsCause } from "../context/run.js";
 import { fault } from "../health.js";
+import { detailNow, type CallOptions } from "./call.js";
 import type { Emit } from "./capture.js";
 import type { MethodCallEvent } from "./event.js";
 import { isPlainPromise, watched } from "./settled.js";
@@ -20,8 +21,8 @@ export interface MethodIdentity {
   readonly service: string;
   readonly className: string;
   readonly method: string;
-  /** Whether arguments and results are told. */
-  readonly values: boolean;
+  /** `"metadata"`: without arguments and results. */
+  readonly detail: CallOptions["detail"];
 }
 
 /** Where copies, ids and the clock come from. */
@@ -44,11 +45,11 @@ const running = new AsyncLocalStorage<{ readonly self: unknown; readonly method:
  */
 export function observeMethod(identity: MethodIdentity, emit: Emit, tools: MethodTools) {
   return (method: AnyFunction, self: unknown, args: unknown[]): unknown => {
-    const outer = currentContext();
     const around = running.getStore();
     const same = around !== undefined && around.self === self && around.method === identity.method;
-    if (outer?.muted || same) return Reflect.apply(method, self, args);
-    const call = new ObservedCall(identity, emit, tools, outer, args);
+    const detail = detailNow(identity.detail);
+    if (detail === false || same) return Reflect.apply(method, self, args);
+    const call = new ObservedCall({ ...identity, detail }, emit, tools, currentContext(), args);
     return call.run(method, self, args);
   };
 }
@@ -76,7 +77,7 @@ class ObservedCall {
     this.#emit = emit;
     this.#tools = tools;
     this.#outer = outer;
-    this.#arguments = identity.values ? args.map((arg) => described(arg, tools)) : [];
+    this.#arguments = identity.detail === "full" ? args.map((arg) => described(arg, tools)) : [];
     this.#recordId = tools.newRecordId();
   }
 
@@ -149,7 +150,7 @@ class ObservedCall {
   }
 
   #event(outcome: Ending, result: unknown, error: unknown): MethodCallEvent {
-    const { service, className, method, values } = this.#identity;
+    const { service, className, method, detail } = this.#identity;
     return {
       kind: "call",
       protocol: "method",
@@ -165,7 +166,7 @@ class ObservedCall {
       className,
       method,
       arguments: this.#arguments,
-      result: values ? described(result, this.#tools) : null,
+      result: detail === "full" ? described(result, this.#tools) : null,
     };
   }
 }

@@ -14,6 +14,9 @@ export interface Actor {
   readonly [info: string]: unknown;
 }
 
+/** How much is written of calls to other services: nothing, all but bodies and arguments, or all. */
+export type ExternalDetail = false | "metadata" | "full";
+
 /** One request, job or other unit of work, and who does it. */
 export interface AuditContext {
   /** The same for all that this unit of work causes. */
@@ -28,6 +31,8 @@ export interface AuditContext {
   readonly spanId: string | null;
   /** Inside `audit.ignore()`: nothing is recorded. */
   readonly muted: boolean;
+  /** Inside `audit.logExternal()`: how much is written of calls made here, whatever is said of their service. */
+  readonly external?: ExternalDetail | undefined;
   /** The application's own fields, for every record made here; `tenant`, `reason` and `on_behalf_of` are among them. */
   readonly extra: Readonly<Record<string, unknown>>;
   /** The trace's flags, tracestate and baggage as they came in, to be sent on. */

@@ -12,6 +12,7 @@ import {
   runInContext,
   type Actor,
   type AuditContext,
+  type ExternalDetail,
   type TraceState,
 } from "./context.js";
 import { newRecordId, newSpanId } from "./ids.js";
@@ -56,6 +57,12 @@ export function runAs<T>(options: RunOptions, work: () => T): T {
 export function runIgnored<T>(work: () => T): T {
   const outer = currentContext() ?? deriveContext({}, undefined);
   return runInContext(new DerivedContext(outer, { muted: true }), work);
+}
+
+/** Runs `work`, and everything that it starts, with so much written of its calls to other services. */
+export function runWithExternal<T>(external: ExternalDetail, work: () => T): T {
+  const outer = currentContext() ?? deriveContext({}, undefined);
+  return runInContext(new DerivedContext(outer, { external }), work);
 }
 
 /** Runs `work` with the record `recordId` as the cause of what happens inside; as it is outside of any context. */
@@ -125,6 +132,9 @@ class DerivedContext implements AuditContext {
   }
   get muted(): boolean {
     return this.#own.muted ?? this.#outer.muted;
+  }
+  get external(): ExternalDetail | undefined {
+    return this.#own.external ?? this.#outer.external;
   }
   get extra(): Readonly<Record<string, unknown>> {
     return { ...this.#outer.extra, ...this.#own.extra };

@@ -21,7 +21,8 @@ export function listenOutbound(
   collected = collectRecords(detail),
 ): Listening {
   const { records, emit, options: tools } = collected;
-  const stop = captureOutbound(emit, v.parse(outboundOptionsSchema, options), tools);
+  const detailOf = () => tools.detail;
+  const stop = captureOutbound(emit, v.parse(outboundOptionsSchema, options), { ...tools, detailOf });
   return {
     records,
     stop,

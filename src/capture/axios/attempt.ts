@@ -5,6 +5,7 @@
  */
 import type { AxiosError, AxiosResponse, InternalAxiosRequestConfig } from "axios";
 import { guarded } from "../../health.js";
+import type { CallOptions } from "../call.js";
 import { callAround } from "../outgoing.js";
 import { stand, type AdapterStand } from "./adapter.js";
 import { LogicalCall, type AxiosTarget, type Pass } from "./logical-call.js";
@@ -23,6 +24,7 @@ type Handler = (this: unknown, value: unknown) => unknown;
 
 export class Attempt {
   readonly #target: AxiosTarget;
+  readonly #detail: CallOptions["detail"];
   #call: LogicalCall | undefined;
   #pass: Pass | undefined;
   /** True for the pass that the application called for; the others are retries within it. */
@@ -30,8 +32,9 @@ export class Attempt {
   #entered = 0;
   #stand: AdapterStand | undefined;
 
-  constructor(target: AxiosTarget) {
+  constructor(target: AxiosTarget, detail: CallOptions["detail"]) {
     this.#target = target;
+    this.#detail = detail;
   }
 
   /**
@@ -85,7 +88,7 @@ export class Attempt {
     const around = callAround();
     const joins = around instanceof LogicalCall && around.takes(this.#target, config);
     this.#first = !joins;
-    this.#call = joins ? around : new LogicalCall(this.#target);
+    this.#call = joins ? around : new LogicalCall(this.#target, this.#detail);
     this.#pass = this.#call.enter(config);
   }
 

@@ -12,8 +12,7 @@
  * @module
  */
 import type { AxiosInstance } from "axios";
-import { currentContext } from "../../context/context.js";
-import type { CallOptions } from "../call.js";
+import { detailNow, type CallOptions } from "../call.js";
 import type { Emit, Undo } from "../capture.js";
 import { adapterFinder } from "./adapter.js";
 import { Attempt, type Entry } from "./attempt.js";
@@ -43,7 +42,8 @@ export function captureAxios(instance: AxiosInstance, emit: Emit, options: CallO
   // axios collects request and response interceptors of a call one right after the other.
   let collecting: Attempt | null = null;
   const undoRequest = around(request, (collect, all) => {
-    collecting = currentContext()?.muted ? null : new Attempt(target);
+    const detail = detailNow(options.detail);
+    collecting = detail === false ? null : new Attempt(target, detail);
     if (collecting) collecting.collectRequest(collect, all);
     else all(collect);
   });

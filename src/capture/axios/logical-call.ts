@@ -48,12 +48,15 @@ export interface Pass {
 
 export class LogicalCall {
   readonly #target: AxiosTarget;
+  /** Whether bodies are told. */
+  readonly #full: boolean;
   readonly #call: Call<HttpCallEvent>;
   readonly #frame: Frame = { call: this, carries: false };
   readonly #passes: Pass[] = [];
 
-  constructor(target: AxiosTarget) {
+  constructor(target: AxiosTarget, detail: CallOptions["detail"]) {
     this.#target = target;
+    this.#full = detail === "full";
     this.#call = new Call(target.emit, target.options);
     target.live.add(this);
   }
@@ -190,17 +193,16 @@ export class LogicalCall {
   }
 
   #body(data: unknown): unknown {
-    const { detail, snapshot } = this.#target.options;
-    return detail === "full" ? bodyOf(data, snapshot) : null;
+    return this.#full ? bodyOf(data, this.#target.options.snapshot) : null;
   }
 
   #bodyPassed(body: StreamedBody | undefined): unknown {
-    return this.#target.options.detail === "full" ? body?.told() : null;
+    return this.#full ? body?.told() : null;
   }
 
   #streamed(data: unknown, headers: Record<string, unknown>): StreamedBody | undefined {
     if (typeof data !== "object" || data === null) return undefined;
-    const passing = Passing.of(data, this.#target.options.detail === "full");
+    const passing = Passing.of(data, this.#full);
     return passing && new StreamedBody(passing, headers);
   }
 }

@@ -6,8 +6,8 @@
  * @see https://github.com/nodejs/undici/blob/main/docs/docs/api/DiagnosticsChannel.md
  * @module
  */
-import { currentContext } from "../../context/context.js";
-import type { CallOptions } from "../call.js";
+import type { ExternalDetail } from "../../context/context.js";
+import { detailNow, type CallOptions } from "../call.js";
 import type { Emit, Undo } from "../capture.js";
 import { isCarried } from "../outgoing.js";
 import { subscribeHttp } from "./http.js";
@@ -15,8 +15,10 @@ import { serviceFinder, type CheckedOutboundOptions } from "./options.js";
 import { OutboundCall } from "./outbound-call.js";
 import { subscribeUndici } from "./undici.js";
 
-/** Everything but whose call it is. */
-export type OutboundTools = Omit<CallOptions, "service">;
+/** Everything but whose call it is, and how much is told of each service's. */
+export interface OutboundTools extends Omit<CallOptions, "service" | "detail"> {
+  readonly detailOf: (service: string) => ExternalDetail;
+}
 
 /** Begins a call of `request`, which goes to `url`; none where it is not to be recorded. */
 export type Begin = (request: object, url: string) => void;
@@ -30,14 +32,18 @@ export function captureOutbound(emit: Emit, options: CheckedOutboundOptions, too
   const serviceOf = serviceFinder(options);
   const begin: Begin = (request, url) => {
     // What axios sends is told as axios's call.
-    if (live.has(request) || isCarried() || currentContext()?.muted) return;
+    if (live.has(request) || isCarried()) return;
     const service = URL.canParse(url) ? serviceOf(new URL(url)) : null;
-    if (service === null) return;
-    const limit = tools.detail === "full" ? options.bodyLimit : null;
-    live.set(request, new OutboundCall(url, emit, { ...tools, service }, limit, () => live.delete(request)));
+    const detail = service !== null && detailNow(tools.detailOf(service));
+    if (service === null || detail === false) return;
+    const limit = detail === "full" ? options.bodyLimit : null;
+    live.set(
+      request,
+      new OutboundCall(url, emit, { ...tools, service, detail }, limit, () => live.delete(request)),
+    );
   };
   const undos = [
-    ...(options.fetch ? [subscribeUndici(begin, live, tools.detail === "full")] : []),
+    ...(options.fetch ? [subscribeUndici(begin, live)] : []),
     ...(options.http ? [subscribeHttp(begin, live)] : []),
   ];
   return () => {

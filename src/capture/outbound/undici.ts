@@ -13,8 +13,7 @@ import { listen, type Message } from "./channels.js";
 import type { Begin, LiveCalls } from "./outbound.js";
 import type { Headers } from "./outbound-call.js";
 
-/** @param bodies - whether the parts of bodies are listened to */
-export function subscribeUndici(begin: Begin, live: LiveCalls, bodies: boolean): Undo {
+export function subscribeUndici(begin: Begin, live: LiveCalls): Undo {
   return listen({
     "undici:request:create": ({ request }) => {
       if (request.method === "CONNECT" || request.upgrade) return;
@@ -37,10 +36,8 @@ export function subscribeUndici(begin: Begin, live: LiveCalls, bodies: boolean):
     },
     "undici:request:trailers": ({ request }) => live.get(request)?.answered(true),
     "undici:request:error": ({ request, error }) => live.get(request)?.failed(error, outcomeOf(error)),
-    ...(bodies && {
-      "undici:request:bodyChunkSent": ({ request, chunk }: Message) => live.get(request)?.sent(chunk),
-      "undici:request:bodyChunkReceived": ({ request, chunk }: Message) => live.get(request)?.received(chunk),
-    }),
+    "undici:request:bodyChunkSent": ({ request, chunk }) => live.get(request)?.sent(chunk),
+    "undici:request:bodyChunkReceived": ({ request, chunk }) => live.get(request)?.received(chunk),
   });
 }
 
