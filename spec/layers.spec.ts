@@ -21,8 +21,10 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
     types: ["record/types"],
   },
   record: { code: ["errors"], types: ["capture/event", "context/context"] },
-  log: { code: [...COMMON, "record", "writer", "ship"] },
-  writer: { code: COMMON },
+  // The format of sealed lines: what writes them and what verifies them share it, and nothing else.
+  seal: { code: [] },
+  log: { code: [...COMMON, "record", "seal", "writer", "ship"] },
+  writer: { code: [...COMMON, "record/timestamp", "seal"] },
   ship: { code: [...COMMON, "writer/lock", "writer/backup-name"] },
   adapters: {
     code: [...COMMON, "context", "capture/http", "decorate"],
@@ -47,6 +49,7 @@ const OUTSIDE: Record<string, RegExp> = {
   // Pure: no clock, no files, no network. `node:util` for its type checks, which alone can see a Proxy.
   record: /^node:(?:buffer|crypto|util|zlib)$/u,
   decorate: /^valibot$/u,
+  seal: /^node:crypto$/u,
 };
 
 /** Entries of their own, which only users of that framework import. */

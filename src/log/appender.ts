@@ -19,6 +19,7 @@ import { closeWriter, openWriter } from "../writer/writers.js";
 import { auditLayout, jsonLayout, ownRender } from "./layouts.js";
 import { appenderSchema, durabilityOf, writerSettings } from "./options.js";
 import { logRuntime } from "./runtime.js";
+import { sealSettings, witnessOf } from "./seal.js";
 
 /** An appender of ours: also takes a finished record without an event around it. */
 export interface AuditAppender extends AppenderFunction {
@@ -31,7 +32,7 @@ export interface AuditAppender extends AppenderFunction {
  * Called by log4js for each appender of this type.
  *
  * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`; `AUDIT_DIRECTORY_UNWRITABLE`: the file
- *   cannot be opened
+ *   cannot be opened; `AUDIT_SEAL_KEY`: a key of `seal` cannot be used
  * @example
  * log4js.configure({
  *   levels,
@@ -44,7 +45,8 @@ export function configure(config: unknown, layouts: LayoutsParam): AuditAppender
   const own = layout ? ownRender(layout, encodeLine) : ownByCategory();
   const render = own ?? foreignRender(layouts, layout as CustomLayout);
   const durability = durabilityOf(options.durability);
-  const writer = open(writerSettings(filename, options));
+  const seal = sealSettings(options.seal, layout as { serviceName?: string } | undefined);
+  const writer = open(writerSettings(filename, options, seal), witnessOf(options.seal));
 
   const append = (event: LoggingEvent): void => {
     try {
@@ -69,9 +71,9 @@ function told(error: unknown): void {
   fault("log.appender", error);
 }
 
-function open(settings: WriterSettings): Writer {
+function open(settings: WriterSettings, witness: ReturnType<typeof witnessOf>): Writer {
   try {
-    return openWriter(settings, gapLine, printable);
+    return openWriter(settings, gapLine, printable, witness);
   } catch (error) {
     throw new AuditError("AUDIT_DIRECTORY_UNWRITABLE", [settings.path, (error as Error).message], {
       cause: error,

@@ -5,12 +5,31 @@
  */
 import { resolve } from "node:path";
 import * as v from "valibot";
+import { callback } from "../check.js";
+import { type Witness, type WitnessEndpoint, witnessEndpointSchema } from "./witness.js";
 import { THREAD_FILE } from "../writer/crew.js";
 import type { Durability, Keep, OnFull, WriterSettings } from "../writer/protocol.js";
 
 /** Below this a ring could not even hold the usual record. */
 const MIN_RING_BYTES = 65_536;
 const MAX_RING_BYTES = 1 << 30;
+
+/** How a file is sealed. Without a key anybody who can write the files can also seal them anew: then let a witness see it. */
+export interface SealOptions {
+  /** The key, at least 16 bytes. It stays in memory, as a part of the configuration; better use `keyFile`. */
+  readonly key?: string | Uint8Array;
+  /** A file with the key, read once when log4js is configured; a line break at its end does not count. */
+  readonly keyFile?: string;
+  /** An Ed25519 private key in PEM, or a file with one: checkpoints are signed. */
+  readonly signingKey?: string;
+  /** When a checkpoint is written: after so many lines, or so many seconds with new lines. Default 1000 and 60. */
+  readonly checkpointEvery?: { readonly records?: number; readonly seconds?: number };
+  /**
+   * Who is told of each checkpoint: a file (its path), an HTTP endpoint that takes a POST, or a function. What a function
+   * throws, and an endpoint that cannot be reached, is counted in `audit.health()`.
+   */
+  readonly witness?: string | WitnessEndpoint | Witness;
+}
 
 /** How a file is written. */
 export interface FileOptions {
@@ -35,6 +54,8 @@ export interface FileOptions {
   readonly maxBlockMs?: number;
   /** Permission bits of the file; default `0o600`. */
   readonly mode?: number;
+  /** Makes the trail tamper-evident; `true`, or how. Default `false`. */
+  readonly seal?: boolean | SealOptions;
   /** The writer thread's program, for bundled applications; default: the one beside this package's code. */
   readonly threadFile?: string;
 }
@@ -49,6 +70,22 @@ export const wholeNumber = (least: number, most = Number.MAX_SAFE_INTEGER) =>
   );
 
 export const durability = v.picklist(["memory", "os", "fsync"], '"memory", "os" or "fsync"');
+
+const sealSchema = v.strictObject({
+  key: v.optional(v.union([v.string(), v.instance(Uint8Array)], "a text or bytes")),
+  keyFile: v.optional(v.string("a path")),
+  signingKey: v.optional(v.string("PEM, or the path of a file with it")),
+  checkpointEvery: v.optional(
+    v.strictObject({ records: v.optional(wholeNumber(1)), seconds: v.optional(wholeNumber(1)) }),
+  ),
+  witness: v.optional(
+    v.lazy((input) => {
+      if (typeof input === "string") return v.pipe(v.string(), v.nonEmpty("a path"));
+      if (typeof input === "function") return callback<Witness>();
+      return witnessEndpointSchema;
+    }),
+  ),
+});
 
 /** The entries of `FileOptions` as a schema. */
 export const fileEntries = {
@@ -72,6 +109,11 @@ export const fileEntries = {
   maxBlockMs: v.optional(wholeNumber(0)),
   mode: v.optional(wholeNumber(0, 0o777)),
   threadFile: v.optional(v.string()),
+  seal: v.optional(
+    v.lazy((input) =>
+      typeof input === "object" && input !== null ? sealSchema : v.boolean("true, false or an object"),
+    ),
+  ),
 };
 
 /** The options of `auditLogging`. */
@@ -118,8 +160,13 @@ export const appenderSchema = v.strictObject({
 });
 
 /** The settings of the writer, with defaults filled in. */
-export function writerSettings(filename: string, options: FileOptions): WriterSettings {
+export function writerSettings(
+  filename: string,
+  options: FileOptions,
+  seal?: WriterSettings["seal"],
+): WriterSettings {
   return {
+    seal,
     path: resolve(filename),
     mode: options.mode ?? 0o600,
     maxBytes: options.maxBytes ?? 104_857_600,

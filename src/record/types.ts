@@ -212,7 +212,7 @@ export interface LoginRecord extends RecordBase {
 export interface TrailRecord extends RecordBase {
   level: "AUDIT";
   name: "audit.trail";
-  event_type: "AUDIT_STARTED" | "AUDIT_STOPPED" | "CONFIG" | "GAP";
+  event_type: "AUDIT_STARTED" | "AUDIT_STOPPED" | "CONFIG" | "GAP" | "CHECKPOINT" | "RETENTION";
   details: Record<string, unknown>;
 }
 

@@ -12,6 +12,7 @@ import {
   CONTROL_BYTES,
   type FileSettings,
   MAIL,
+  type SharedChain,
   SLEEPING,
   THREAD_ID,
   type ThreadMail,
@@ -29,6 +30,7 @@ export interface Member {
   readonly id: number;
   readonly memory: SharedArrayBuffer;
   readonly settings: FileSettings;
+  readonly chain: SharedChain | undefined;
   /** The thread is gone: settle what it was doing, and write what waits. */
   onThreadLost(): void;
   onNews(news: ThreadNews): void;
@@ -144,8 +146,8 @@ export class Crew {
   }
 }
 
-function openMail({ id, memory, settings }: Member): ThreadMail {
-  return { kind: "open", id, ring: memory, file: settings };
+function openMail({ id, memory, settings, chain }: Member): ThreadMail {
+  return { kind: "open", id, ring: memory, file: settings, chain };
 }
 
 /**

@@ -74,11 +74,15 @@ export class LogFile {
     this.#expectedSize = -1;
   }
 
-  /** Makes ready for `lines`; gives how many bytes of them may be written now, as whole lines. */
-  prepare(lines: Buffer): number {
+  /**
+   * Makes ready for `lines`; gives how many bytes of them may be written now, as whole lines.
+   *
+   * @param mayRotate - false: the first line belongs into the file that is there
+   */
+  prepare(lines: Buffer, mayRotate = true): number {
     const { maxBytes } = this.settings;
     let { size } = this.#current();
-    if (this.#isDue(size, lines)) size = this.#rotate(lines);
+    if (mayRotate && this.#isDue(size, lines)) size = this.#rotate(lines);
     if (size !== this.#expectedSize) size = endHalfLine(this.#fd, size);
     this.sizeBefore = size;
     // No room at all: the rotation that was due could not be had.

@@ -122,7 +122,7 @@ function isLeftBehind(path: string, token: string): boolean {
   return stat !== undefined && Date.now() - stat.mtimeMs > FOREIGN_STALE_MS;
 }
 
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Witnessed } from "../seal/checkpoint.js";
 
 /**
  * When a line counts as written.
@@ -41,6 +42,25 @@ export interface FileSettings {
   /** Backups are compressed, some seconds after they were made. */
   readonly gzip: boolean;
   readonly keep: Keep;
+  readonly seal?: SealSettings | undefined;
+}
+
+/** How a file is sealed; see `docs/sealing.md`. */
+export interface SealSettings {
+  /** Makes each hash a MAC; a copy of ours, overwritten when the chain has its own. */
+  readonly key: Uint8Array | undefined;
+  /** An Ed25519 private key in PEM. */
+  readonly signingKey: string | undefined;
+  /** A checkpoint after so many lines … */
+  readonly records: number;
+  /** … or so many milliseconds with new lines. */
+  readonly milliseconds: number;
+  /** Each checkpoint is appended here too. */
+  readonly witnessFile: string | undefined;
+  /** Each checkpoint is told to the calling thread too. */
+  readonly told: boolean;
+  /** The record that checkpoints are made of: see `seal/checkpoint.ts`. */
+  readonly template: string;
 }
 
 /** The settings of a writer: its file, and what happens before a line gets there. */
@@ -82,6 +102,13 @@ export const MAIL = 2;
 /** The thread's id in the kernel, where there is a /proc to tell; else 0. */
 export const THREAD_ID = 3;
 
+/** A chain that both threads go on with, one at a time. */
+export interface SharedChain {
+  readonly name: string;
+  readonly keyId: string | null;
+  readonly memory: SharedArrayBuffer;
+}
+
 /** What the thread is told: take over a ring, or give it up. */
 export type ThreadMail =
   | {
@@ -89,6 +116,7 @@ export type ThreadMail =
       readonly id: number;
       readonly ring: SharedArrayBuffer;
       readonly file: FileSettings;
+      readonly chain: SharedChain | undefined;
     }
   | { readonly kind: "close"; readonly id: number };
 
@@ -96,7 +124,9 @@ export type ThreadMail =
 export type ThreadNews =
   | { readonly kind: "failed"; readonly id: number; readonly code: string; readonly message: string }
   | { readonly kind: "rotation-failed"; readonly id: number; readonly message: string }
-  | { readonly kind: "retired"; readonly id: number; readonly path: string | undefined };
+  | { readonly kind: "retired"; readonly id: number; readonly path: string | undefined }
+  | { readonly kind: "checkpoint"; readonly id: number; readonly witnessed: Witnessed }
+  | { readonly kind: "unregistered"; readonly id: number; readonly message: string };
 
 /** Stores a whole number up to 2^53 in two words. */
 export function storeNumber(words: Int32Array, index: number, value: number): void {

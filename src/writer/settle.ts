@@ -4,21 +4,35 @@
  * @module
  */
 import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync } from "node:fs";
-import { FLIGHT_BYTES, FLIGHT_INODE, FLIGHT_SIZE, loadNumber, type FileSettings } from "./protocol.js";
+import {
+  FLIGHT_BYTES,
+  FLIGHT_INODE,
+  FLIGHT_SIZE,
+  loadNumber,
+  READ_AT,
+  type FileSettings,
+} from "./protocol.js";
 import type { Ring } from "./ring.js";
 import { pathOfInode } from "./rotate.js";
+import type { Sealer } from "./seal/sealer.js";
 
 const NEWLINE = 10;
 
 /** Takes those lines of the batch in flight out of the ring that stand in the file, so that none is written twice. */
-export function settleFlight(ring: Ring, settings: FileSettings): void {
+export function settleFlight(ring: Ring, settings: FileSettings, seal?: Sealer): void {
   const flight = ring.words[FLIGHT_BYTES] ?? 0;
   ring.words[FLIGHT_BYTES] = 0;
+  // Before `peek`, which goes to the front of the ring when it finds its end.
+  const readAt = Atomics.load(ring.words, READ_AT);
   const lines = flight > 0 ? ring.peek(ring.capacity)?.subarray(0, flight) : undefined;
-  const path = lines && pathOfInode(settings.path, loadNumber(ring.words, FLIGHT_INODE));
-  if (!lines || !path) return;
-  const arrived = arrivedBytes(lines, readFrom(path, loadNumber(ring.words, FLIGHT_SIZE), settings.mode));
-  if (arrived > 0) ring.consume(arrived);
+  if (!lines && !seal?.hasNote) return;
+  const inode = loadNumber(ring.words, FLIGHT_INODE);
+  const path = pathOfInode(settings.path, inode);
+  const region = path ? readFrom(path, loadNumber(ring.words, FLIGHT_SIZE), settings.mode) : Buffer.alloc(0);
+  seal?.settleCheckpoint(region, inode);
+  if (!lines) return;
+  const done = seal ? seal.settle(lines, readAt, region, arrivedBytes) : arrivedBytes(lines, region);
+  if (done > 0) ring.consume(done);
 }
 
 function readFrom(path: string, start: number, mode: number): Buffer {

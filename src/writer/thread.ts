@@ -24,6 +24,8 @@ import {
 } from "./protocol.js";
 import { Ring } from "./ring.js";
 import { pathOfInode } from "./rotate.js";
+import { writeCheckpoint } from "./seal/drain.js";
+import { Sealer } from "./seal/sealer.js";
 
 /** After a batch, how long to let lines gather before the next: the window that SIGKILL can take. */
 const LINGER_MS = 2;
@@ -44,6 +46,7 @@ interface Slot {
   readonly ring: Ring;
   readonly claim: ThreadClaim;
   readonly file: LogFile;
+  readonly seal: Sealer | undefined;
   retryAt: number;
   retryMs: number;
   lastCode: string;
@@ -70,8 +73,8 @@ function run({ control, mail, generation }: ThreadStart): void {
       continue;
     }
     Atomics.store(words, SLEEPING, 1);
-    if (!hasWork(slots) && Atomics.load(words, MAIL) === mailSeen) {
-      Atomics.wait(words, WAKE, woken, untilRetry(slots));
+    if (!anyHasWork(slots) && Atomics.load(words, MAIL) === mailSeen) {
+      Atomics.wait(words, WAKE, woken, untilNext(slots));
     }
     Atomics.store(words, SLEEPING, 0);
   }
@@ -94,6 +97,7 @@ function readMail(mail: MessagePort, slots: Map<number, Slot>, generation: numbe
         ring,
         claim: new ThreadClaim(ring.words, generation),
         file: new LogFile(message.file, eventsOf(message.id, ring, message.file.path)),
+        seal: sealerOf(message),
         retryAt: 0,
         retryMs: FIRST_RETRY_MS,
         lastCode: "",
@@ -129,12 +133,21 @@ function retire(id: number, ring: Ring, fd: number, path: string | undefined): v
   Atomics.add(ring.words, RETIRED, 1);
 }
 
+function sealerOf({ id, file, chain }: ThreadMail & { kind: "open" }): Sealer | undefined {
+  if (!chain || !file.seal) return undefined;
+  return new Sealer(file.path, file.seal, chain, {
+    checkpoint: (witnessed) => tell({ kind: "checkpoint", id, witnessed }),
+    trouble: (error) => tell({ kind: "unregistered", id, message: String(error) }),
+  });
+}
+
 /** Writes what waits for one file; true if there was something and it could be written. */
 function serve(id: number, slot: Slot): boolean {
-  if (slot.ring.pendingBytes === 0 || slot.retryAt > performance.now()) return false;
+  if (!hasWork(slot) || slot.retryAt > performance.now()) return false;
   if (!slot.claim.take()) return false;
   try {
-    drain(slot.ring, slot.file, slot.claim);
+    const { ring, file, claim, seal } = slot;
+    if (drain(ring, file, claim, seal) && isDue(slot)) writeCheckpoint("interval", ring, file, claim, seal!);
     recovered(slot);
     return true;
   } catch (error) {
@@ -160,15 +173,27 @@ function failed(id: number, slot: Slot, error: NodeJS.ErrnoException): void {
   slot.lastCode = code;
 }
 
-function hasWork(slots: Map<number, Slot>): boolean {
-  const now = performance.now();
-  return [...slots.values()].some(({ ring, retryAt }) => ring.pendingBytes > 0 && retryAt <= now);
+/* Lines wait, or a checkpoint is due. */
+function hasWork(slot: Slot): boolean {
+  return slot.ring.pendingBytes > 0 || isDue(slot);
 }
 
-function untilRetry(slots: Map<number, Slot>): number {
-  const waiting = [...slots.values()].filter(({ ring }) => ring.pendingBytes > 0);
-  const next = Math.min(...waiting.map(({ retryAt }) => retryAt));
-  return Number.isFinite(next) ? Math.max(next - performance.now(), 1) : Number.POSITIVE_INFINITY;
+function isDue({ seal }: Slot): boolean {
+  return seal !== undefined && seal.dueAt <= Date.now();
+}
+
+function anyHasWork(slots: Map<number, Slot>): boolean {
+  const now = performance.now();
+  return [...slots.values()].some((slot) => hasWork(slot) && slot.retryAt <= now);
+}
+
+/** How long there is nothing to do unless somebody asks: until the next try, or the next checkpoint. */
+function untilNext(slots: Map<number, Slot>): number {
+  const times = [...slots.values()].map((slot) => {
+    if (hasWork(slot)) return slot.retryAt - performance.now();
+    return slot.seal ? slot.seal.dueAt - Date.now() : Number.POSITIVE_INFINITY;
+  });
+  return Math.max(Math.min(...times), 1);
 }
 
 function tell(news: ThreadNews): void {

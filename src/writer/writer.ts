@@ -5,6 +5,7 @@
  */
 import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
+import type { Witnessed } from "../seal/checkpoint.js";
 import type { Crew, Member } from "./crew.js";
 import { drain } from "./drain.js";
 import { LogFile } from "./file.js";
@@ -15,10 +16,15 @@ import {
   FAILING,
   READ_AT,
   RETIRED,
+  type SealSettings,
+  type SharedChain,
   type ThreadNews,
   type WriterSettings,
 } from "./protocol.js";
 import { Ring, ringMemory } from "./ring.js";
+import { beginChain } from "./seal/chain.js";
+import { appendSealed, writeCheckpoint } from "./seal/drain.js";
+import { Sealer } from "./seal/sealer.js";
 import { settleFlight } from "./settle.js";
 import { syncAndClose, syncBackup, syncPath } from "./sync.js";
 
@@ -60,6 +66,10 @@ export class Writer implements Member {
   #joined = false;
   /** Files that the thread has told of as backups, of those that it has counted in shared memory. */
   #retiredSeen = 0;
+  readonly chain: SharedChain | undefined;
+  readonly #seal: Sealer | undefined;
+  /** The last checkpoint that the thread was woken after. */
+  #checkpointSeen = -1;
   /** Files that have become backups, while they are brought to the disk. */
   readonly #retiring = new Set<Promise<void>>();
   #lastError: string | null = null;
@@ -67,14 +77,14 @@ export class Writer implements Member {
   /**
    * @param describeGap - makes the line that tells of dropped ones
    * @param printable - what is done to each line that is not all ASCII
-   * @param onRotate - hears of each new backup
+   * @param hears - of each new backup, and of each checkpoint
    */
   constructor(
     readonly settings: WriterSettings,
     readonly crew: Crew,
     describeGap: (gap: GapReport) => string,
     private readonly printable: (line: string) => string,
-    private readonly onRotate: () => void,
+    private readonly hears: { rotated(): void; checkpoint?(witnessed: Witnessed): void },
   ) {
     this.memory = ringMemory(settings.ringBytes);
     this.#ring = new Ring(this.memory, printable);
@@ -88,6 +98,15 @@ export class Writer implements Member {
       (report) => this.#enqueue(describeGap(report)) && this.#seeToIt(),
     );
     this.#file.open();
+    this.chain = settings.seal && beginChain(settings.seal);
+    this.#seal = this.chain && this.#sealer(settings.seal!, this.chain);
+  }
+
+  #sealer(settings: SealSettings, chain: SharedChain): Sealer {
+    return new Sealer(this.settings.path, settings, chain, {
+      checkpoint: (witnessed) => this.hears.checkpoint?.(witnessed),
+      trouble: (error) => fault("writer.seal", error),
+    });
   }
 
   /**
@@ -116,18 +135,44 @@ export class Writer implements Member {
     if (!this.#canWrite()) return this.#enqueue(line) || this.#whenFull(line);
     let written = false;
     try {
-      drain(this.#ring, this.#file, this.#claim);
-      appendLine(this.#file, this.printable(line));
+      drain(this.#ring, this.#file, this.#claim, this.#seal);
+      this.#append(Buffer.from(`${this.printable(line)}\n`));
       written = true;
       this.#accepted += 1;
       if (durability === "fsync") this.#file.sync();
       this.#settled();
+      if (this.#seal) this.#seeToCheckpoint(this.#seal);
     } catch (error) {
       this.#failed(error as Error);
     } finally {
       this.#claim.release();
     }
     return written || this.#enqueue(line) || this.#drop("the file cannot be written");
+  }
+
+  #append(line: Buffer): void {
+    if (this.#seal) return appendSealed(line, this.#ring, this.#file, this.#claim, this.#seal);
+    this.#file.prepare(line);
+    this.#file.write(line);
+  }
+
+  /**
+   * Checkpoints are the thread's work, if it can be had; it only has to hear that there is a new line. It cannot make one
+   * while lines are written here without a pause.
+   */
+  #seeToCheckpoint(seal: Sealer): void {
+    if (!this.#joined) this.#join();
+    const { checkpointAt, since } = seal.last;
+    if (!this.crew.available ? seal.dueAt <= Date.now() : since > 2 * seal.settings.records) {
+      return this.#checkpoint(seal, this.#exiting ? "stop" : "interval");
+    }
+    if (this.#exiting) return this.#checkpoint(seal, "stop");
+    if (checkpointAt !== this.#checkpointSeen || since === seal.settings.records) this.crew.nudge();
+    this.#checkpointSeen = checkpointAt;
+  }
+
+  #checkpoint(seal: Sealer, reason: "interval" | "stop"): void {
+    writeCheckpoint(reason, this.#ring, this.#file, this.#claim, seal);
   }
 
   /** Takes the right to write, unless a failed attempt was a moment ago. */
@@ -191,7 +236,7 @@ export class Writer implements Member {
   #retire(synced: Promise<void>): void {
     const done = synced.then(() => void this.#retiring.delete(done));
     this.#retiring.add(done);
-    this.onRotate();
+    this.hears.rotated();
   }
 
   #rotationFailed(error: Error): void {
@@ -210,7 +255,7 @@ export class Writer implements Member {
   #drainHere(waitMs: number): boolean {
     if (!this.#take(waitMs)) return false;
     try {
-      drain(this.#ring, this.#file, this.#claim);
+      drain(this.#ring, this.#file, this.#claim, this.#seal);
       this.#settled();
       return true;
     } catch (error) {
@@ -232,7 +277,7 @@ export class Writer implements Member {
   #takeFromDead(): void {
     this.#claim.seize();
     try {
-      settleFlight(this.#ring, this.settings);
+      settleFlight(this.#ring, this.settings, this.#seal);
     } catch (error) {
       this.#failed(error as Error);
     }
@@ -251,6 +296,8 @@ export class Writer implements Member {
       this.#retiredSeen += 1;
       return this.#retire(news.path === undefined ? Promise.resolve() : syncBackup(news.path));
     }
+    if (news.kind === "checkpoint") return this.hears.checkpoint?.(news.witnessed);
+    if (news.kind === "unregistered") return fault("writer.seal", new Error(news.message));
     this.#lastError = news.message;
     fault("writer.disk", new Error(news.message));
   }
@@ -270,7 +317,20 @@ export class Writer implements Member {
       this.#gap.tell(true);
       this.#drainHere(0);
     }
+    if (this.#seal && this.#ring.pendingBytes === 0) this.#endChain(this.#seal);
     return this.#ring.pendingLines;
+  }
+
+  /* A process that lives on after a signal goes on with the chain. */
+  #endChain(seal: Sealer): void {
+    if (!seal.isOpen || !this.#take(0)) return;
+    try {
+      this.#checkpoint(seal, "stop");
+    } catch (error) {
+      this.#failed(error as Error);
+    } finally {
+      this.#claim.release();
+    }
   }
 
   /* The thread has been inside `write` for long: the disk stalls. Looking at the file waits for that `write`. */
@@ -352,10 +412,4 @@ export class Writer implements Member {
     fault("writer.disk", error);
     if (!this.crew.available) setTimeout(() => this.#drainHere(0), RETRY_MS).unref();
   }
-}
-
-function appendLine(file: LogFile, line: string): void {
-  const bytes = Buffer.from(`${line}\n`);
-  file.prepare(bytes);
-  file.write(bytes);
 }

@@ -5,6 +5,7 @@
  */
 import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
+import type { Witnessed } from "../seal/checkpoint.js";
 import { Backups } from "./backups.js";
 import { Crew } from "./crew.js";
 import { beforeEnd } from "./exit.js";
@@ -39,6 +40,7 @@ export function openWriter(
   settings: WriterSettings,
   describeGap: (gap: GapReport) => string,
   printable: (line: string) => string = (line) => line,
+  witness?: (witnessed: Witnessed) => void,
 ): Writer {
   const known = entries.get(settings.path);
   if (known) {
@@ -46,7 +48,10 @@ export function openWriter(
     return known.writer;
   }
   const backups = new Backups(settings);
-  const writer = new Writer(settings, crew, describeGap, printable, () => backups.tidySoon());
+  const writer = new Writer(settings, crew, describeGap, printable, {
+    rotated: () => backups.tidySoon(),
+    ...(witness && { checkpoint: witness }),
+  });
   entries.set(settings.path, { writer, backups, users: 1 });
   forget ??= beforeEnd(drainAll);
   backups.tidySoon();

@@ -6,6 +6,7 @@ import cluster from "node:cluster";
 import { join } from "node:path";
 import log4js from "log4js";
 import { auditLogging } from "#dist/log/logging";
+import type { SealOptions } from "#dist/log/options";
 import { flush } from "#dist/writer/writers";
 
 const [directory = "", how = "", count = "0"] = process.argv.slice(2);
@@ -18,6 +19,7 @@ log4js.configure(
     durability: (process.env.DURABILITY as "memory" | "os" | undefined) ?? "memory",
     maxBlockMs: 60_000,
     ringBytes: Number(process.env.RING_BYTES ?? 8_388_608),
+    ...(process.env.SEAL && { seal: JSON.parse(process.env.SEAL) as SealOptions | boolean }),
     ...(process.env.FAULT && { threadFile: join(__dirname, "faulty-thread.js") }),
   }),
 );
@@ -81,6 +83,10 @@ const ends: Record<string, () => void> = {
     setTimeout(log, 100);
   },
   /** Until it is killed. */
+  /** Until it is killed. */
+  storm() {
+    setInterval(() => log(20), 2);
+  },
   "told-storm"() {
     const tell = (): void => {
       log(1);

@@ -1,0 +1,56 @@
+/**
+ * Witnesses that live on the calling thread: a function of the application's, and an HTTP endpoint.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { fault } from "../health.js";
+import type { Witnessed } from "../seal/checkpoint.js";
+
+export type { Witnessed };
+
+/** Is told of each checkpoint, on the application's thread, some milliseconds after it was written. */
+export type Witness = (checkpoint: Witnessed) => void | Promise<void>;
+
+/** Gets each checkpoint by POST, as JSON. */
+export interface WitnessEndpoint {
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Longest wait for an answer, in milliseconds; default 10000. */
+  readonly timeoutMs?: number;
+}
+
+export const witnessEndpointSchema = v.strictObject({
+  url: v.pipe(v.string("a URL"), v.url("a URL")),
+  headers: v.optional(v.record(v.string(), v.string())),
+  timeoutMs: v.optional(v.pipe(v.number(), v.minValue(1, "milliseconds, at least 1"))),
+});
+
+/** Tells a witness, and counts what comes of it; never throws. */
+export function guardedWitness(witness: Witness): (checkpoint: Witnessed) => void {
+  return (checkpoint) => {
+    try {
+      void Promise.resolve(witness(checkpoint)).catch(count);
+    } catch (error) {
+      count(error);
+    }
+  };
+}
+
+function count(error: unknown): void {
+  fault("seal.witness", error);
+}
+
+/** A witness that posts to `endpoint`. An answer other than 2xx is an error; nothing is sent twice. */
+export function httpWitness({ url, headers = {}, timeoutMs = 10_000 }: WitnessEndpoint): Witness {
+  return async (checkpoint) => {
+    const answer = await fetch(url, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify(checkpoint),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    await answer.body?.cancel();
+    if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
+  };
+}
