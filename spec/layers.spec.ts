@@ -16,8 +16,9 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
   decorate: { code: COMMON, types: ["record/types"] },
   registry: { code: [...COMMON, "decorate"], types: ["capture/capture"] },
   context: { code: COMMON, types: ["record/types"] },
+  // `record/http` only knows how headers and queries are read.
   capture: {
-    code: [...COMMON, "context", "decorate/metadata", "decorate/store", "record/snapshot"],
+    code: [...COMMON, "context", "decorate/metadata", "decorate/store", "record/snapshot", "record/http"],
     types: ["record/types"],
   },
   record: { code: ["errors"], types: ["capture/event", "context/context"] },

@@ -13,6 +13,7 @@ import { buildRecord } from "./record/build.js";
 import { encode } from "./record/encode.js";
 import type { Redactor } from "./record/redactor.js";
 import type { Moment, Stamp } from "./record/common.js";
+import { RequestDraft } from "./record/draft.js";
 import {
   buildCustom,
   buildLogin,
@@ -45,7 +46,7 @@ export class Recording {
   /** Records what a capture saw. */
   readonly emit: Emit = (event) => {
     if (event.context?.muted) return;
-    guarded("record.build", () => this.#write(buildRecord(event, this.#stamp())));
+    guarded("record.build", () => this.#record(event));
   };
 
   /** The record of what a capture saw, as the line that will be written; `null` if nothing is to be recorded. */
@@ -54,6 +55,13 @@ export class Recording {
     const record = guarded("record.build", () => buildRecord(event, this.#stamp()));
     return record ? encode(this.#complete(record), this.#redactor) : null;
   };
+
+  /** Requests that come in are many: of them only what is asked for is made. */
+  #record(event: CaptureEvent): void {
+    const stamp = this.#stamp();
+    if (event.kind === "request") this.#sink(new RequestDraft(event, stamp, this.#options.extra));
+    else this.#write(buildRecord(event, stamp));
+  }
 
   login(input: LoginInput): void {
     this.#state((moment, stamp) => buildLogin(input, moment, stamp));

@@ -91,7 +91,8 @@ export interface RequestEvent extends EventBase {
   readonly requestBody: CapturedBody | null;
   /** `null` when nothing was answered. */
   readonly status: number | null;
-  readonly responseHeaders: Readonly<Record<string, unknown>>;
+  /** By lower-case name; or, as it is read only where it must be, the text that went over the wire before the body. */
+  readonly responseHeaders: Readonly<Record<string, unknown>> | string;
   readonly responseBody: CapturedBody | null;
   readonly outcome: Outcome;
   readonly error: unknown;

@@ -9,6 +9,7 @@ import { uuidv7 } from "uuidv7";
 import { checked } from "../check.js";
 import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
+import { RequestDraft } from "../record/draft.js";
 import { encode, encodeLine, printable } from "../record/encode.js";
 import { buildTrail } from "../record/stated.js";
 import { formatTimestamp } from "../record/timestamp.js";
@@ -21,7 +22,7 @@ import { appenderSchema, durabilityOf, writerSettings } from "./options.js";
 import { logRuntime } from "./runtime.js";
 import { sealSettings, witnessOf } from "./seal.js";
 
-/** An appender of ours: also takes a finished record without an event around it. */
+/** An appender of ours: also takes a finished record, or a draft, without an event around it. */
 export interface AuditAppender extends AppenderFunction {
   /** `undefined` when a layout of the user's must see the event. */
   readonly writeRecord: ((record: { readonly name: string }) => void) | undefined;
@@ -57,7 +58,9 @@ export function configure(config: unknown, layouts: LayoutsParam): AuditAppender
   };
   const writeRecord = (record: { readonly name: string }): void => {
     try {
-      writer.write(encodeLine(record, logRuntime().redactor), durability(record.name));
+      const { redactor } = logRuntime();
+      const line = record instanceof RequestDraft ? record.line(redactor) : encodeLine(record, redactor);
+      writer.write(line, durability(record.name));
     } catch (error) {
       told(error);
     }

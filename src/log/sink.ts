@@ -5,13 +5,14 @@
  */
 import log4js, { type Level } from "log4js";
 import { fault } from "../health.js";
+import { RequestDraft } from "../record/draft.js";
 import { decode } from "../record/encode.js";
 import type { AuditRecord } from "../record/types.js";
 import type { AuditAppender } from "./appender.js";
 import { type Category, internals } from "./internals.js";
 
-/** Takes a finished record. Never throws; a record that log4js would drop is counted as a fault. */
-export type Sink = (record: AuditRecord) => void;
+/** Takes a finished record, or the draft of one. Never throws; one that log4js would drop is counted as a fault. */
+export type Sink = (record: AuditRecord | RequestDraft) => void;
 
 /**
  * A sink for finished records: each goes to the appenders of the log4js category that it names.
@@ -42,7 +43,7 @@ export function deliverLine(line: string): void {
   deliver(record);
 }
 
-function deliver(record: AuditRecord): void {
+function deliver(record: AuditRecord | RequestDraft): void {
   const category = internals?.categories.get(record.name);
   // Not configured, shut down, or not asked for yet: log4js itself knows what to do then.
   if (!category || !internals?.clustering.isMaster()) return deliverByLogger(record);
@@ -52,7 +53,7 @@ function deliver(record: AuditRecord): void {
   for (const appender of category.appenders) {
     const direct = (appender as AuditAppender).writeRecord;
     if (direct) direct(record);
-    else appender((event ??= new internals.LoggingEvent(record.name, level, [record], {})));
+    else appender((event ??= new internals.LoggingEvent(record.name, level, [finished(record)], {})));
   }
 }
 
@@ -71,19 +72,23 @@ function isEnabled(category: Category, level: Level | undefined): level is Level
   return level !== undefined && category.level.level <= level.level;
 }
 
-function deliverByLogger(record: AuditRecord): void {
+function finished(record: AuditRecord | RequestDraft): AuditRecord {
+  return record instanceof RequestDraft ? record.record() : record;
+}
+
+function deliverByLogger(record: AuditRecord | RequestDraft): void {
   // An unconfigured log4js would configure itself here, to be silent.
   if (!log4js.isConfigured())
     return fault("log.unconfigured", new Error("A record was lost: log4js is not configured."));
   const logger = log4js.getLogger(record.name);
   if (!logger.isLevelEnabled(record.level)) return tellSilenced(record);
-  logger.log(record.level, record);
+  logger.log(record.level, finished(record));
 }
 
-function tellSilenced(record: AuditRecord): void {
+function tellSilenced(record: AuditRecord | RequestDraft): void {
   fault("log.silenced", silenced(record));
 }
 
-function silenced({ name, level }: AuditRecord): Error {
+function silenced({ name, level }: Pick<AuditRecord, "name" | "level">): Error {
   return new Error(`log4js drops ${level} records of category ${name}: its level is higher.`);
 }

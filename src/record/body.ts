@@ -60,6 +60,12 @@ export function isCapturedBody(value: unknown): value is CapturedBody {
   );
 }
 
+/** JSON in UTF-8, by what its header says. */
+export function isPlainJson(contentType: string): boolean {
+  if (contentType === "application/json" || contentType === "application/json; charset=utf-8") return true;
+  return kindOf(contentType) === "json" && /^[^;]*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/iu.test(contentType);
+}
+
 function kindOf(contentType: string): ClippedKind {
   const type = contentType.slice(0, 200).toLowerCase();
   if (/^[^;]*[/+]json\b/u.test(type)) return "json";
@@ -69,7 +75,7 @@ function kindOf(contentType: string): ClippedKind {
   return "binary";
 }
 
-function joined(chunks: readonly Uint8Array[]): Buffer {
+export function joined(chunks: readonly Uint8Array[]): Buffer {
   const [first] = chunks;
   if (chunks.length !== 1 || first === undefined) return Buffer.concat(chunks);
   return Buffer.from(first.buffer, first.byteOffset, first.byteLength);

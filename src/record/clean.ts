@@ -43,6 +43,20 @@ export class CleanCheck {
       : this.others(record);
   }
 
+  /** Before the first part of a record. */
+  begin(): void {
+    this.left = this.limits.total;
+  }
+
+  /**
+   * The same of a value in a record that is made in parts.
+   *
+   * @param depth - of the record's own fields: 0
+   */
+  part(value: unknown, depth: number): boolean {
+    return this.value(value, depth);
+  }
+
   private others(record: Fields): boolean {
     let count = 0;
     for (const key in record) {

@@ -73,7 +73,7 @@ export function withFields<C extends object, F extends object>(common: C, fields
 type Extra = Readonly<Record<string, unknown>> | undefined;
 
 /** The application's fields, those of the record over those of its context. */
-function merged(context: Extra, own: Extra): Record<string, unknown> {
+export function merged(context: Extra, own: Extra): Record<string, unknown> {
   try {
     return { ...context, ...own };
   } catch {
@@ -88,7 +88,7 @@ function plainFields(extra: Extra): object {
 }
 
 /** Asks the context who acts. Whoever made the context counts an `actor` that throws; here it is nobody. */
-function contextUser(context: AuditContext | undefined): RecordUser | null {
+export function contextUser(context: AuditContext | undefined): RecordUser | null {
   if (context === undefined) return null;
   try {
     return userOf(context.actor());

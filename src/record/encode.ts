@@ -26,7 +26,8 @@ const TRIES = [1, 8, 64, 1024];
  * encode(record, createRedactor()); // {"timestamp":"2026-01-05 09:12:44.031","level":"API",…
  */
 export function encode(record: object, redactor: Redactor): string {
-  return printable(encodeLine(record, redactor));
+  const line = encodeLine(record, redactor);
+  return Buffer.byteLength(line) === line.length ? line : printable(line);
 }
 
 /**
@@ -135,14 +136,19 @@ function tightened(limits: Limits, factor: number): Limits {
   };
 }
 
+const CONTROLS = /[\u0080-\u009f\u2028\u2029]/;
+
 /**
  * JSON lets through C1 controls, which some terminals obey, and U+2028 and U+2029, which some readers take for
- * line breaks. A line of ASCII, as most are, has none of them.
+ * line breaks. A line of ASCII, as most are, has none of them; ask only of others.
+ *
+ * @param utf8 - the line's bytes, if they are there: most lines of western languages have none that such begin with
  */
-export function printable(line: string): string {
-  if (Buffer.byteLength(line) === line.length) return line;
+export function printable(line: string, utf8?: Uint8Array): string {
+  if (utf8 && !utf8.includes(0xc2) && !utf8.includes(0xe2)) return line;
+  if (!CONTROLS.test(line)) return line;
   return line.replaceAll(
-    /[\u0080-\u009f\u2028\u2029]/gu,
+    new RegExp(CONTROLS, "gu"),
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

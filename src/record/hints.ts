@@ -26,6 +26,7 @@ for (const [characters, sign] of [
 /** Characters that may stand between a name and its separator: quotes, brackets, blanks. */
 const BETWEEN = new Uint8Array(128);
 for (const character of " \t\r\n\"'`\\)]") BETWEEN[character.charCodeAt(0)] = 1;
+const BACKSLASH = 0x5c;
 /** Characters that do not count in a name. */
 const IGNORED = new Uint8Array(128);
 for (const character of " _-.") IGNORED[character.charCodeAt(0)] = 1;
@@ -62,6 +63,27 @@ export class Hints {
       else addressed = true;
     }
     return (addressed && text.includes("://")) || (quoted && STATEMENT.test(text));
+  }
+
+  /**
+   * The same of one separator in the bytes of a JSON string: whether a name may end before it. Escapes are not
+   * undone, so one that is met is taken for a name.
+   *
+   * @param start - where the string begins
+   */
+  endsName(bytes: Uint8Array, separator: number, start: number): boolean {
+    let index = separator - 1;
+    while (index >= start && BETWEEN[bytes[index]!] === 1 && bytes[index] !== BACKSLASH) index -= 1;
+    let key = 0;
+    let shift = 0;
+    for (; index >= start && shift < 15; index -= 1) {
+      const code = bytes[index]!;
+      if (code === BACKSLASH) return true;
+      if (IGNORED[code] === 1) continue;
+      key |= (code & 31) << shift;
+      shift += 5;
+    }
+    return this.endings[key] === 1 || (index >= start && bytes[index] === BACKSLASH);
   }
 
   private add(name: string): void {

@@ -172,7 +172,7 @@ function newTable(): Record<string, KeyAction | undefined> {
   return Object.create(null) as Record<string, KeyAction | undefined>;
 }
 
-function normalName(name: string): string {
+export function normalName(name: string): string {
   return name
     .slice(0, 128)
     .normalize("NFKC")

@@ -10,6 +10,7 @@ import { Hints } from "./hints.js";
 import { KeyTable, type KeyRules } from "./keys.js";
 import { LIMITS, UNLIMITED, type Limits } from "./limits.js";
 import { DEFAULT_KINDS, SECRET_KINDS, SecretForms, type SecretKind } from "./patterns.js";
+import { RequestLines } from "./request-line.js";
 import { Walk, type Rules } from "./walk.js";
 
 /**
@@ -46,6 +47,8 @@ export class Redactor {
   readonly forms: SecretForms;
   private readonly rules: Rules;
   private readonly check: CleanCheck;
+  /** Makes lines of requests that came in. */
+  readonly requests: RequestLines;
   private readonly pseudonym: Pseudonym | null;
 
   constructor(policy: RedactionPolicy = {}) {
@@ -56,6 +59,12 @@ export class Redactor {
     this.pseudonym = policy.pseudonymKey === undefined ? null : pseudonymFor(policy.pseudonymKey);
     this.limits = Object.freeze({ ...LIMITS, ...policy.limits });
     this.check = new CleanCheck(this.rules, this.limits);
+    this.requests = new RequestLines(
+      this.rules,
+      this.limits,
+      new CleanCheck(this.rules, this.limits),
+      this.pseudonym,
+    );
   }
 
   /** True only for a record that is plain data within the limits, with nothing in it to hide. */

@@ -18,6 +18,9 @@ export function ringMemory(bytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(HEADER_BYTES + bytes);
 }
 
+/** Makes of a line that is not all ASCII one that may be written; its bytes help to see that it may be already. */
+export type Printable = (line: string, utf8?: Uint8Array) => string;
+
 export class Ring {
   readonly words: Int32Array;
   readonly capacity: number;
@@ -34,7 +37,7 @@ export class Ring {
   /** @param printable - what is done to a line that is not all ASCII, before it is put in */
   constructor(
     readonly memory: SharedArrayBuffer,
-    private readonly printable: (line: string) => string = (line) => line,
+    private readonly printable: Printable = (line) => line,
   ) {
     this.words = new Int32Array(memory, 0, HEADER_BYTES / 4);
     this.#bytes = Buffer.from(memory as unknown as ArrayBuffer, HEADER_BYTES);
@@ -48,13 +51,16 @@ export class Ring {
     return this.#offer(line, this.printable);
   }
 
-  #offer(line: string, printable: ((line: string) => string) | undefined): boolean {
+  #offer(line: string, printable: Printable | undefined): boolean {
     let at = this.#place(line.length * UTF8_MAX + 1);
     if (at < 0) at = this.#place(Buffer.byteLength(line) + 1);
     if (at < 0) return false;
     const end = at + this.#bytes.write(line, at);
     // Which lines are ASCII is known only now, and for nothing. Nobody sees the bytes yet.
-    if (printable && end - at !== line.length) return this.#offer(printable(line), undefined);
+    if (printable && end - at !== line.length) {
+      const better = printable(line, this.#bytes.subarray(at, end));
+      if (better !== line) return this.#offer(better, undefined);
+    }
     this.#bytes[end] = NEWLINE;
     if (at !== this.#writeAt) Atomics.store(this.words, WRAP_AT, this.#writeAt);
     this.#writeAt = end + 1;

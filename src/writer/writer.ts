@@ -21,7 +21,7 @@ import {
   type ThreadNews,
   type WriterSettings,
 } from "./protocol.js";
-import { Ring, ringMemory } from "./ring.js";
+import { type Printable, Ring, ringMemory } from "./ring.js";
 import { beginChain } from "./seal/chain.js";
 import { appendSealed, writeCheckpoint } from "./seal/drain.js";
 import { Sealer } from "./seal/sealer.js";
@@ -83,7 +83,7 @@ export class Writer implements Member {
     readonly settings: WriterSettings,
     readonly crew: Crew,
     describeGap: (gap: GapReport) => string,
-    private readonly printable: (line: string) => string,
+    private readonly printable: Printable,
     private readonly hears: { rotated(): void; checkpoint?(witnessed: Witnessed): void },
   ) {
     this.memory = ringMemory(settings.ringBytes);

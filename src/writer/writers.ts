@@ -11,6 +11,7 @@ import { Crew } from "./crew.js";
 import { beforeEnd } from "./exit.js";
 import type { GapReport } from "./gap.js";
 import type { WriterSettings } from "./protocol.js";
+import type { Printable } from "./ring.js";
 import { type FileHealth, Writer } from "./writer.js";
 
 /** At the end of the process: how long to wait for the thread's last `write` before taking over from it. */
@@ -39,7 +40,7 @@ let writtenBefore = 0;
 export function openWriter(
   settings: WriterSettings,
   describeGap: (gap: GapReport) => string,
-  printable: (line: string) => string = (line) => line,
+  printable: Printable = (line) => line,
   witness?: (witnessed: Witnessed) => void,
 ): Writer {
   const known = entries.get(settings.path);

@@ -7,35 +7,19 @@
  * @module
  */
 import type { ServerResponse } from "node:http";
+import { headersFromHead } from "../../record/http.js";
 
-type Headers = Record<string, string | string[] | number>;
-
-/** Lower-case name → value; an array where a header was sent more than once. */
-export function sentHeaders(response: ServerResponse): Headers {
+/** The head of an answer as it was sent, its first line included; `undefined` if there is no such text. */
+export function sentHead(response: ServerResponse): string | undefined {
   // oxlint-disable-next-line no-underscore-dangle -- Node's name
   const text = (response as unknown as { _header?: unknown })._header;
-  return typeof text === "string" ? parseHead(text) : ({ ...response.getHeaders() } as Headers);
+  return typeof text === "string" ? text : undefined;
 }
 
-/** Reads a head: the line at its beginning is passed over. */
-export function parseHead(head: string): Headers {
-  const headers: Headers = {};
-  let at = head.indexOf("\r\n") + 2;
-  while (at > 1) {
-    const end = head.indexOf("\r\n", at);
-    if (end <= at) break;
-    const colon = head.indexOf(":", at);
-    if (colon > at && colon < end)
-      add(headers, head.slice(at, colon).toLowerCase(), head.slice(colon + 1, end).trim());
-    at = end + 2;
-  }
-  return headers;
-}
-
-function add(headers: Headers, name: string, value: string): void {
-  const before = headers[name];
-  if (before === undefined) headers[name] = value;
-  else headers[name] = [...(Array.isArray(before) ? before : [String(before)]), value];
+/** The same as an object: lower-case name → value; an array where a header was sent more than once. */
+export function sentHeaders(response: ServerResponse): Record<string, unknown> {
+  const head = sentHead(response);
+  return head === undefined ? { ...response.getHeaders() } : headersFromHead(head);
 }
 
 /** The first value of `name` in raw headers; `name` in lower case. */

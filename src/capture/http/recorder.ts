@@ -13,7 +13,7 @@ import { activityLine, type RequestValues } from "./activity.js";
 import { BodyTee } from "./body.js";
 import { isNoise, pathOf } from "./choice.js";
 import { clientAddress, plainAddress } from "./client-address.js";
-import { sentHeaders } from "./headers.js";
+import { sentHead, sentHeaders } from "./headers.js";
 import { MultipartReader, multipartBoundary } from "./multipart.js";
 import type { Detail, RequestPolicy } from "./options.js";
 import { outcomeOfStatus } from "./outcome.js";
@@ -195,8 +195,10 @@ export class RequestRecorder implements RequestPart {
     };
   }
 
-  #answeredHeaders(answered: boolean, all: boolean): Record<string, unknown> {
+  #answeredHeaders(answered: boolean, all: boolean): RequestEvent["responseHeaders"] {
     if (!answered) return {};
+    const head = all ? sentHead(this.#response) : undefined;
+    if (head !== undefined) return head;
     const headers = sentHeaders(this.#response);
     return all ? headers : Object.fromEntries(bodyHeaders(headers));
   }

@@ -9,7 +9,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { guarded } from "../../health.js";
-import { parseHead } from "./headers.js";
+import { headersFromHead } from "../../record/http.js";
 import type { RequestRecorder } from "./recorder.js";
 import type { RequestCapture } from "./requests.js";
 
@@ -27,7 +27,7 @@ class UpgradeAnswer {
     if (status === undefined) return false;
     this.statusCode = Number(status);
     this.headersSent = true;
-    this.#headers = parseHead(text);
+    this.#headers = headersFromHead(text);
     return true;
   }
 

@@ -8,7 +8,7 @@
  */
 import type { Outcome } from "../../record/types.js";
 import type { Undo } from "../capture.js";
-import { parseHead } from "../http/headers.js";
+import { headersFromHead } from "../../record/http.js";
 import { listen, type Message } from "./channels.js";
 import type { Begin, LiveCalls } from "./outbound.js";
 import type { Headers } from "./outbound-call.js";
@@ -47,7 +47,7 @@ function originOf({ origin }: Message): string {
 
 /** Name, value, name, value … of texts, lists or bytes; in old versions, the text that goes over the wire. */
 function headersOf(headers: unknown): Headers {
-  if (typeof headers === "string") return parseHead(`\r\n${headers}`);
+  if (typeof headers === "string") return headersFromHead(`\r\n${headers}`);
   const all: Record<string, unknown> = {};
   if (!Array.isArray(headers)) return all;
   for (let at = 0; at + 1 < headers.length; at += 2) {
