@@ -15,6 +15,8 @@ import { fileURLToPath } from "node:url";
 import { storm } from "./losses/storm.mjs";
 
 const PEERS = ["log4js_file", "winston_file", "pino_async", "pino_transport", "pino_sync"];
+/** Peers whose records go to another process, which outlives the one that ends. */
+const RELAYED = ["log4js_cluster", "log4js_multiprocess"];
 const OURS = ["logger:memory", "logger:os"];
 const BURST = 5000;
 const KILLS = Number(process.env.AUDIT_LOSSES_KILLS ?? 1000);
@@ -24,7 +26,7 @@ const PROCESSES = 4;
 export async function bench({ rounds, report, progress }) {
   for (const how of ["exit", "exception", "sigterm", "sigkill"]) {
     progress(how);
-    for (const contender of [...OURS, ...PEERS]) {
+    for (const contender of [...OURS, ...PEERS, ...RELAYED]) {
       const missing = [];
       for (let round = 0; round < Math.min(rounds, 3); round += 1)
         missing.push(await missingAfter(contender, how));
@@ -43,7 +45,9 @@ export async function bench({ rounds, report, progress }) {
 async function missingAfter(contender, how) {
   return inFolder(async (folder) => {
     const child = start(contender, how === "sigkill" ? "storm" : how, BURST, folder);
-    if (how === "sigkill") setTimeout(() => child.kill("SIGKILL"), 700 + Math.random() * 100);
+    const signal = RELAYED.includes(contender) ? "SIGUSR2" : "SIGKILL";
+    if (how === "sigkill")
+      child.stdout.once("data", () => setTimeout(() => child.kill(signal), 300 + Math.random() * 100));
     const told = await lastTold(child);
     return Math.max(told - whole(linesIn(folder)).length, 0);
   });
@@ -105,7 +109,8 @@ function reportFaults(report, what, against, lines, expected) {
 }
 
 function start(contender, how, count, folder, env = {}) {
-  const program = fileURLToPath(new URL("losses/end.mjs", import.meta.url));
+  const name = RELAYED.includes(contender) ? "end-of-worker" : "end";
+  const program = fileURLToPath(new URL(`losses/${name}.mjs`, import.meta.url));
   return spawn(process.execPath, [program, contender, how, String(count), folder], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "ignore"],
