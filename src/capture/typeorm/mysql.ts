@@ -12,6 +12,7 @@ import { Catalog } from "./mysql/catalog.js";
 import { ConnectionCapture, type Shared } from "./mysql/connection.js";
 import type { Settings } from "./mysql/settings.js";
 import { isWire, type Connection } from "./mysql/wire.js";
+import { MysqlStore } from "./outbox/mysql.js";
 
 /** What the driver keeps its connections in. */
 interface Pools {
@@ -32,14 +33,15 @@ export function mysqlFamily(adjust: (settings: Settings) => Settings = (settings
       "Before MariaDB 10.5 and on MySQL: the rows of INSERT … SELECT, and an UPDATE of a primary key, are recorded as one statement.",
       "MySQL itself was not run: what is said of it follows from its documentation, and from MariaDB without RETURNING.",
     ],
-    start(dataSource, sink, scope, limits) {
+    outbox: (dataSource, table) => new MysqlStore(dataSource, table),
+    start(dataSource, sink, scope, limits, outbox) {
       const pools = dataSource.driver as unknown as Pools;
       const names = dataSource.entityMetadatas.flatMap(({ tableName, database }) => [
         tableName,
         database ?? [],
       ]);
       const catalog = new Catalog(pools.database ?? null, names.flat());
-      return watchPools(pools, { catalog, sink, scope, limits, adjust });
+      return watchPools(pools, { catalog, sink, scope, limits, adjust, outbox });
     },
   };
 }

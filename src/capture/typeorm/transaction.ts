@@ -109,6 +109,11 @@ export class TransactionBuffer {
     return this.#levels.flatMap((level) => level.changes);
   }
 
+  /** What is pending is told in another way; the transaction and its savepoints go on. */
+  forget(): void {
+    for (const level of this.#levels) Object.assign(level, { changes: [], bytes: 0 });
+  }
+
   /** The transaction is rolled back, answered ROLLBACK, or its connection died before COMMIT was sent. */
   rollback(): void {
     this.#levels = [];

@@ -9,12 +9,13 @@ import { AsyncResource } from "node:async_hooks";
 import { currentContext, type AuditContext } from "../../../context/context.js";
 import { fault } from "../../../health.js";
 import type { Undo } from "../../capture.js";
-import type { ChangeSink, FamilyLimits, RowChange, TableScope } from "../family.js";
+import type { OutboxTarget, ChangeSink, FamilyLimits, RowChange, TableScope } from "../family.js";
 import type { Catalog } from "./catalog.js";
 import { runDelete } from "./delete.js";
 import type { Raw } from "./image.js";
 import { runInsert } from "./insert.js";
 import { scan, splitStatements } from "./scan.js";
+import { mayCommit, writeOutbox } from "./outbox.js";
 import { declareVariables, settingsOf, settingsQuery, type Settings } from "./settings.js";
 import { readStatement, unread, type Statement, type TableRef, type Tokens } from "./statement.js";
 import { Targets } from "./targets.js";
@@ -22,6 +23,7 @@ import { changesOf, toldStatement, type ToldStatement } from "./told.js";
 import { Transaction } from "./transaction.js";
 import { runUpdate } from "./update.js";
 import {
+  IN_TRANSACTION,
   MORE_RESULTS,
   takesExtra,
   Wire,
@@ -38,6 +40,7 @@ export interface Shared {
   readonly sink: ChangeSink;
   readonly scope: TableScope;
   readonly limits: FamilyLimits;
+  readonly outbox: OutboxTarget | undefined;
   /** What the server is told to be able to, for tests of the ways without it. */
   readonly adjust: (settings: Settings) => Settings;
 }
@@ -56,6 +59,9 @@ interface Executed {
 }
 
 const other: Statement = { kind: "other", table: null };
+const begin: Statement = { kind: "begin", name: null };
+const commit: Statement = { kind: "commit", name: null };
+const rollback: Statement = { kind: "rollback", name: null };
 /* Neither a write nor an end of a transaction; not worth a scan. */
 const harmless = /^\s*(?:SELECT|SHOW|EXPLAIN|DESCRIBE|DESC|KILL|HELP|DO|GET|CHECK|CHECKSUM)\b/i;
 const suspicious = /\b(?:insert|update|delete|replace|truncate|call|load|execute|alter|create|drop)\b/i;
@@ -71,6 +77,10 @@ export class ConnectionCapture {
   #header: Header | null = null;
   #underWay: Statement | null = null;
   #busy = false;
+  /** Rows of the outbox are part of the open transaction. */
+  #written = false;
+  /** LOCK TABLES: a transaction of ours would let the locks go, and the outbox is not among what is locked. */
+  #locked = false;
   #dead = false;
 
   constructor(connection: Connection, shared: Shared) {
@@ -105,7 +115,7 @@ export class ConnectionCapture {
     if (!job) return;
     const { command } = job;
     if (!this.#wire.isQuery(command)) {
-      this.#forwardOther(command);
+      void this.#forwardOther(command);
     } else if (harmless.test(command.sql) && !this.#severalAllowed) {
       this.#forward(command, other);
     } else {
@@ -118,7 +128,16 @@ export class ConnectionCapture {
   }
 
   /** Commands that are no text: prepared statements, ping, reset. */
-  #forwardOther(command: Command): void {
+  async #forwardOther(command: Command): Promise<void> {
+    const sql = (command as { statement?: { query?: unknown } }).statement?.query;
+    if (this.#transaction.pending.length > 0 && typeof sql === "string") {
+      const list = this.#scan(sql) ?? [];
+      const refused = await this.#beforeCommit(readStatement({ sql, list }), { sql, list });
+      if (refused) {
+        this.#deliver(command, refused);
+        return;
+      }
+    }
     this.#wire.forward(command, (answer) => {
       const kind = command.constructor.name;
       if (kind === "ChangeUser" || kind === "ResetConnection") {
@@ -160,6 +179,10 @@ export class ConnectionCapture {
     this.#header ??= answer.headers[0] ?? null;
     if (answer.error?.fatal) return;
     this.#transaction.answered(statement, answer);
+    if (this.#written && !this.#transaction.active) {
+      this.#written = false;
+      this.#shared.outbox?.committed();
+    }
     if (statement.kind === "definition") this.#targets.defined(statement, answer);
     if (statement.kind === "use" && !answer.error) this.#targets.use(statement.table?.name ?? null);
   }
@@ -192,14 +215,23 @@ export class ConnectionCapture {
       }
       const statement = tokens ? readStatement({ sql, list: statements[0] ?? [] }) : other;
       await this.#settleDoubt(statement, sql);
-      const work = await this.#workFor(statement, { sql, list: statements[0] ?? [] }, context, command);
-      if (!work) {
-        const hidden = tokens === null && suspicious.test(sql);
-        this.#forwardUnplanned(command, hidden ? unread : statement, sql, context);
+      const list = statements[0] ?? [];
+      const work = await this.#workFor(statement, { sql, list }, context, command);
+      if (work) {
+        const done = await this.#withOutbox(work.table.transactional, () => this.#run(work, statement));
+        this.#deliver(command, done.answer);
         return;
       }
-      const done = await this.#run(work, statement);
-      this.#deliver(command, done.answer);
+      const told = tokens === null && suspicious.test(sql) ? unread : statement;
+      const refused = await this.#beforeCommit(told, { sql, list });
+      if (refused) {
+        this.#deliver(command, refused);
+      } else if (await this.#changesRows(told, context)) {
+        const done = await this.#withOutbox(true, () => this.#runUnplanned(command, told, sql, context));
+        this.#deliver(command, done.answer);
+      } else {
+        this.#forwardUnplanned(command, told, sql, context);
+      }
     } catch (error) {
       fault("capture.mysql", error);
       this.#forward(command, other);
@@ -248,13 +280,16 @@ export class ConnectionCapture {
     }
     const answers: Answer[] = [];
     for (const [index, statement] of read.entries()) {
-      await this.#settleDoubt(statement, parts[index]!.sql);
-      const work = await this.#workFor(statement, parts[index]!, context, command);
-      const done = work
-        ? await this.#run(work, statement)
-        : await this.#runUnplanned(command, statement, parts[index]!.sql, context);
-      answers.push(done.answer);
-      if (done.answer.error) break;
+      const part = parts[index]!;
+      await this.#settleDoubt(statement, part.sql);
+      const work = await this.#workFor(statement, part, context, command);
+      const refused = work ? null : await this.#beforeCommit(statement, part);
+      const recorded = work ? work.table.transactional : await this.#changesRows(statement, context);
+      const run = (): Promise<Done> =>
+        work ? this.#run(work, statement) : this.#runUnplanned(command, statement, part.sql, context);
+      const answer = refused ?? (await this.#withOutbox(recorded, run)).answer;
+      answers.push(answer);
+      if (answer.error) break;
     }
     this.#deliver(command, together(answers));
   }
@@ -306,6 +341,64 @@ export class ConnectionCapture {
     return done;
   }
 
+  /** A write whose rows are not told apart, to a table that is recorded. */
+  async #changesRows(statement: Statement, context: AuditContext | undefined): Promise<boolean> {
+    if (!this.#shared.outbox || statement.kind !== "opaque" || statement.anywhere || context?.muted)
+      return false;
+    for (const ref of statement.tables) if (await this.#targets.concerned(ref)) return true;
+    return false;
+  }
+
+  /** Writes what the open transaction has changed, before a statement that ends it. The error, if it must not end. */
+  async #beforeCommit(statement: Statement, { sql, list }: Tokens): Promise<Answer | null> {
+    const refused =
+      this.#shared.outbox && mayCommit(statement, sql) && !this.#locked ? await this.#writeOutbox() : null;
+    const [first] = list;
+    if (first?.text === "LOCK" || first?.text === "UNLOCK") this.#locked = first.text === "LOCK";
+    else if (statement.kind === "begin") this.#locked = false;
+    if (refused && !refused.error?.fatal) await this.#end("ROLLBACK");
+    return refused;
+  }
+
+  /** Gives a statement outside of a transaction one of its own, so that its records are committed with it. */
+  async #withOutbox(recorded: boolean, run: () => Promise<Done>): Promise<Done> {
+    if (!this.#shared.outbox || !recorded || this.#locked || this.#transaction.active) return run();
+    const begun = await this.#wire.ask("START TRANSACTION");
+    if (begun.error) return run();
+    this.#transaction.answered(begin, begun);
+    const done = await run();
+    const { error } = done.answer;
+    if (error?.fatal) return done;
+    const refused = error ? null : await this.#writeOutbox();
+    if (refused?.error?.fatal) return { answer: refused, changes: [] };
+    const ended = await this.#end(error || refused ? "ROLLBACK" : "COMMIT");
+    const failed = refused ?? (ended.error && !error ? ended : null);
+    if (failed) return { answer: failed, changes: [] };
+    for (const header of done.answer.headers) header.serverStatus &= ~IN_TRANSACTION;
+    return { ...done, answer: { ...done.answer, status: ended.status } };
+  }
+
+  async #end(how: "COMMIT" | "ROLLBACK"): Promise<Answer> {
+    this.#underWay = how === "COMMIT" ? commit : rollback;
+    const answer = await this.#wire.ask(how);
+    this.#note(this.#underWay, answer);
+    return answer;
+  }
+
+  /** What the application is to get in the place of its COMMIT, if what it has changed must not be committed. */
+  async #writeOutbox(): Promise<Answer | null> {
+    const { outbox } = this.#shared;
+    const { pending } = this.#transaction;
+    if (!outbox || pending.length === 0) return null;
+    const written = await writeOutbox(outbox, pending, (sql) => this.#wire.ask(sql));
+    if (written === true) {
+      this.#transaction.forgetPending();
+      this.#written = true;
+    }
+    if (typeof written === "boolean") return null;
+    return { error: written, rows: undefined, fields: undefined, headers: [], status: null, warnings: 0 };
+  }
+
   /** Inside of a transaction nothing of it is kept; outside, it may be done. */
   #brokeOff(work: Work): void {
     if (!this.#transaction.active) this.#transaction.doubtful([work.opaque(null)]);
@@ -345,13 +438,18 @@ export class ConnectionCapture {
 
   #session(): Session {
     const { limits } = this.#shared;
+    const transaction = this.#transaction;
     return {
       settings: this.#settings!,
       limits,
       header: this.#header,
       countsFound: this.#wire.countsFound,
-      inTransaction: this.#transaction.active,
-      full: this.#transaction.full,
+      get inTransaction() {
+        return transaction.active;
+      },
+      get full() {
+        return transaction.full;
+      },
       ask: (sql) => this.#wire.ask(sql),
       table: (ref: TableRef) => this.#targets.table(ref),
     };

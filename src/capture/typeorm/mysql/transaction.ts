@@ -36,6 +36,16 @@ export class Transaction {
     return this.#buffer.full;
   }
 
+  /** What the open transaction has changed so far, and would tell when it is committed. */
+  get pending(): readonly RowChange[] {
+    return this.#buffer.pending;
+  }
+
+  /** What is pending is in the outbox, and is not told from here. */
+  forgetPending(): void {
+    this.#buffer.forget();
+  }
+
   /** After an error the flags are not known. They matter only where something waits to be committed. */
   isInDoubt(next: Statement): boolean {
     if (!this.#buffer.open || this.#doubt === "none") return false;

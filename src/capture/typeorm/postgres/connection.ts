@@ -52,7 +52,7 @@ export class ConnectionState {
 
   /** What is pending is in the outbox, and is not told from here. */
   forgetPending(): void {
-    this.#buffer.rollback();
+    this.#buffer.forget();
   }
 
   /** A text goes to the server. */

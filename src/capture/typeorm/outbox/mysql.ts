@@ -1,0 +1,126 @@
+/**
+ * The outbox table on MySQL and MariaDB.
+ *
+ * @module
+ */
+/* oxlint-disable no-underscore-dangle -- mysql2 keeps a cluster's pools behind one */
+import { createHash } from "node:crypto";
+import type { DataSource } from "typeorm";
+import { AuditError } from "../../../errors.js";
+import type { OutboxRow } from "../family.js";
+import { BATCH_ROWS, type OutboxStore, type OutboxTable } from "./store.js";
+
+type Answered = (error: Error | null, rows: unknown) => void;
+
+/** What is used of a connection of mysql2 that is not in a pool. */
+interface OwnConnection {
+  query(options: { sql: string; values?: readonly unknown[] }, answered: Answered): void;
+  end(done: () => void): void;
+  on(event: "error", listener: () => void): void;
+  readonly stream: { unref?(): void };
+}
+
+interface PoolWithConfig {
+  readonly config: { readonly connectionConfig: object };
+}
+
+interface Driver {
+  readonly mysql: { readonly Connection: new (options: { config: object }) => OwnConnection };
+  readonly pool?: PoolWithConfig;
+  readonly poolCluster?: { readonly _nodes?: Readonly<Record<string, { readonly pool?: PoolWithConfig }>> };
+}
+
+/** The table, for those who make it themselves. */
+export const mysqlOutboxDdl = (name: string): string =>
+  `CREATE TABLE IF NOT EXISTS ${name} (id char(36) CHARACTER SET ascii PRIMARY KEY, ` +
+  `written_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), records longblob NOT NULL) ENGINE = InnoDB`;
+
+const quoted = (name: string): string => `\`${name.replaceAll("`", "``")}\``;
+
+export class MysqlStore implements OutboxStore {
+  readonly #driver: Driver;
+  readonly #config: object | undefined;
+  readonly #table: OutboxTable;
+  #connection: Promise<OwnConnection> | null = null;
+  #name = "";
+
+  constructor(dataSource: DataSource, table: OutboxTable) {
+    this.#driver = dataSource.driver as unknown as Driver;
+    const { pool, poolCluster } = this.#driver;
+    // Kept, because the relay goes on when the DataSource has been destroyed.
+    this.#config = (pool ?? poolCluster?._nodes?.["MASTER"]?.pool)?.config.connectionConfig;
+    this.#table = table;
+  }
+
+  async prepare(): Promise<string> {
+    const { schema, name, create } = this.#table;
+    const [row] = await this.#query<{ db: string | null; found: number }>(
+      "SELECT COALESCE(?, DATABASE()) AS db, EXISTS (SELECT 1 FROM information_schema.TABLES " +
+        "WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?) AS found",
+      [schema, schema, name],
+    );
+    const full = row?.db ? `${quoted(row.db)}.${quoted(name)}` : quoted(name);
+    if (!row?.found && !create) throw new AuditError("AUDIT_OUTBOX_MISSING", [full, mysqlOutboxDdl(full)]);
+    if (!row?.found) await this.#query(mysqlOutboxDdl(full));
+    return (this.#name = full);
+  }
+
+  /*
+   * One process at a time, by a lock of the connection's, so that the order is kept. Rows are read without locks:
+   * FOR UPDATE would lock the gap behind the last of them, into which the application inserts.
+   */
+  async take(work: (rows: readonly OutboxRow[]) => Promise<readonly string[]>): Promise<number | null> {
+    const lock = `activity_audit:${createHash("sha1").update(this.#name).digest("hex")}`;
+    const [got] = await this.#query<{ ours: number | null }>("SELECT GET_LOCK(?, 0) AS ours", [lock]);
+    if (Number(got?.ours) !== 1) return null;
+    try {
+      const found = await this.#query<{ id: string; records: Buffer }>(
+        `SELECT id, records FROM ${this.#name} ORDER BY id LIMIT ${BATCH_ROWS}`,
+      );
+      const done = await work(found.map(({ id, records }) => ({ id, records: records.toString("utf8") })));
+      if (done.length > 0) await this.#query(`DELETE FROM ${this.#name} WHERE id IN (?)`, [done]);
+      return found.length;
+    } finally {
+      await this.#query("DO RELEASE_LOCK(?)", [lock]).catch(() => this.#lose());
+    }
+  }
+
+  async close(): Promise<void> {
+    const connection = await this.#connection?.catch(() => null);
+    this.#lose();
+    if (connection) await new Promise<void>((resolve) => connection.end(() => resolve()));
+  }
+
+  async #query<Row>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const connection = await this.#connected();
+    return new Promise((resolve, reject) => {
+      // As they come, whatever the application's pool is set to.
+      const options = {
+        sql,
+        values,
+        rowsAsArray: false,
+        typeCast: true,
+        nestTables: false,
+        namedPlaceholders: false,
+      };
+      connection.query(options, (error, rows) => (error ? reject(error) : resolve(rows as Row[])));
+    });
+  }
+
+  #connected(): Promise<OwnConnection> {
+    return (this.#connection ??= this.#connect());
+  }
+
+  async #connect(): Promise<OwnConnection> {
+    if (!this.#config) throw new Error("The DataSource has no pool: it must be initialised first.");
+    const connection = new this.#driver.mysql.Connection({ config: this.#config });
+    connection.on("error", () => this.#lose());
+    // It waits for the application; the application's process must not wait for it.
+    connection.stream.unref?.();
+    return connection;
+  }
+
+  #lose(): void {
+    this.#connection = null;
+  }
+}
