@@ -9,5 +9,5 @@ for (const database of [mariadb, mysqlStandIn]) {
   describeOperations(database);
   describeScenarios(database);
   describeRandomWork(database, 100);
-  describeInterleavedWork(database, 300);
+  describeInterleavedWork(database, 500);
 }

@@ -1,68 +1,34 @@
 /**
- * Random work on random rows, in random transactions, the same for the same seed.
+ * Random work on random rows, in random transactions, the same for the same seed: recorded exactly, and the same
+ * work as without us.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { DataSource } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
+import { act, randomOf, tablesOf, workEntities, type Random } from "./acts.js";
 import { captureAll, prepared } from "./captured.js";
-import { Plain, Up } from "./operations/entities.js";
+import { recordedTransactions, trueTransactions } from "./compared.js";
 import type { Database } from "./operations/operation.js";
-import { isApplications, keyed, recordedRows, trueRows } from "./operations/truth.js";
 
-export type Random = (below: number) => number;
-
-/** mulberry32: small, and good enough to choose what to do next. */
-export function randomOf(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * below);
-  };
+interface Work {
+  readonly random: Random;
+  readonly cascades: boolean;
+  /** What the application saw, statement by statement. */
+  readonly seen: string[];
 }
 
-/** One statement; gives what the application sees of it, be it an error. */
-export async function act(manager: DataSource["manager"], random: Random): Promise<unknown> {
-  const name = `n${random(6)}`;
-  const n = random(5);
-  const acts: (() => Promise<unknown>)[] = [
-    () => manager.insert(Plain, { name, n }),
-    () => manager.update(Plain, { name }, { n }),
-    () => manager.delete(Plain, { name, n }),
-    () => manager.increment(Plain, { name }, "n", n),
-    () => manager.upsert(Up, { key: name, val: String(n) }, ["key"]),
-    () => manager.insert(Up, { key: name, val: "new" }),
-    () => manager.delete(Up, { key: name }),
-    () => manager.query(`UPDATE plain SET name = 'n${n}' WHERE name = '${name}'`),
-  ];
-  const { driver, options } = manager.connection;
-  // MySQL's are recorded as one statement.
-  if (options.type !== "mysql") {
-    const key = driver.escape("key");
-    acts.push(() =>
-      manager.query(`INSERT INTO up (${key}, val) SELECT name, 'copied' FROM plain WHERE n = ${n}`),
-    );
-  }
-  try {
-    return await acts[random(acts.length)]!();
-  } catch (error) {
-    return `error: ${(error as Error).message}`;
-  }
+async function acts(manager: DataSource["manager"], { random, cascades, seen }: Work): Promise<void> {
+  seen.push(JSON.stringify(await act(manager, random, cascades)));
 }
 
-async function transaction(
-  manager: DataSource["manager"],
-  random: Random,
-  depth: number,
-  seen: unknown[],
-): Promise<void> {
+async function transaction(manager: DataSource["manager"], work: Work, depth: number): Promise<void> {
+  const { random, seen } = work;
   try {
     await manager.transaction(async (inner) => {
       for (let left = random(5); left >= 0; left -= 1) {
-        if (depth < 3 && random(4) === 0) await transaction(inner, random, depth + 1, seen);
-        else seen.push(await act(inner, random));
+        if (depth < 3 && random(4) === 0) await transaction(inner, work, depth + 1);
+        else await acts(inner, work);
       }
       if (random(3) === 0) throw new Error("rolled back");
     });
@@ -73,29 +39,25 @@ async function transaction(
 }
 
 /** Runs the work; gives what the application saw, the tables as they are at the end, and both sides of the truth. */
-async function work(database: Database, seed: number, count: number, audited: boolean) {
-  const dataSource = await prepared(database);
+async function run(database: Database, seed: number, count: number, audited: boolean) {
+  const dataSource = await prepared(database, workEntities);
   const events: RowEvent[] = [];
   const capture = audited ? captureAll(dataSource, events, database) : undefined;
-  const random = randomOf(seed);
-  const seen: unknown[] = [];
+  const seen: string[] = [];
+  const work: Work = { random: randomOf(seed), cascades: database.triggersSeeCascades !== false, seen };
   for (let left = count; left > 0; left -= 1) {
-    if (random(3) === 0) seen.push(await act(dataSource.manager, random));
-    else await transaction(dataSource.manager, random, 0, seen);
+    if (work.random(3) === 0) await acts(dataSource.manager, work);
+    else await transaction(dataSource.manager, work, 0);
   }
   await capture?.told();
-  const truth = trueRows(await database.truth(dataSource), dataSource)
-    .filter(isApplications)
-    .map(keyed);
-  const recorded = recordedRows(events, dataSource).filter(isApplications).map(keyed);
-  const tables = await Promise.all(
-    [Plain, Up].map((entity) => dataSource.getRepository(entity).find({ order: { id: "ASC" } })),
-  );
+  const truth = audited ? await trueTransactions(database, dataSource) : [];
+  const recorded = recordedTransactions(database, events, dataSource);
+  const tables = await tablesOf(dataSource);
   capture?.undo();
   await capture?.ended();
   await database.drop(dataSource);
   await dataSource.destroy();
-  return { seen: JSON.stringify(seen), tables: JSON.stringify(tables), truth, recorded };
+  return { seen, tables, truth, recorded };
 }
 
 /** `ROWS_SEED` repeats a run; `ROWS_TRANSACTIONS` sets its length, in place of `transactions`. */
@@ -107,12 +69,12 @@ export function describeRandomWork(database: Database, transactions = 2000): voi
     it(`gives each committed row one exact record, and looks the same without us (seed ${seed})`, async (context) => {
       const unavailable = await database.unavailable();
       if (unavailable !== null) return context.skip(unavailable);
-      const audited = await work(database, seed, count, true);
+      const audited = await run(database, seed, count, true);
       assert.ok(audited.truth.length > count / 10, "hardly anything was changed");
       assert.deepEqual(audited.recorded, audited.truth);
-      const alone = await work(database, seed, count, false);
-      assert.equal(audited.tables, alone.tables);
-      assert.equal(audited.seen, alone.seen);
+      const alone = await run(database, seed, count, false);
+      assert.deepEqual(audited.seen, alone.seen);
+      assert.deepEqual(audited.tables, alone.tables);
     });
   });
 }

@@ -1,8 +1,9 @@
 import "reflect-metadata";
 import { it } from "node:test";
 import { describeContexts } from "./contexts.js";
-import { betterSqlite3, sqljs } from "./databases/sqlite.js";
+import { betterSqlite3, betterSqlite3File, sqljs } from "./databases/sqlite.js";
 import { describeDecorated } from "./decorated.js";
+import { describeInterleavedWork } from "./interleaved.js";
 import { describeOperations } from "./operations/matrix.js";
 import { describeRandomWork } from "./random.js";
 import { describeScenarios } from "./scenarios.js";
@@ -20,3 +21,4 @@ for (const database of [sqljs, betterSqlite3]) {
   describeDecorated(database);
   describeRandomWork(database);
 }
+if (betterSqlite3File.reason === null) describeInterleavedWork(betterSqlite3File);

@@ -45,6 +45,7 @@ function onMariadb(
       truth = new Truth(admin, database);
       await truth.start();
     },
+    triggersSeeCascades: false,
     truth: () => truth.rows(),
     transactions: () => truth.transactions(),
     async empty(dataSource) {

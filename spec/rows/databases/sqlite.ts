@@ -2,6 +2,9 @@
  * SQLite for the row specs: sql.js in the process. The truth is written by persistent triggers of the main
  * schema, and read from a table of the same database, so what is rolled back is not in it.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import type { DataSource } from "typeorm";
 import { RAW_TABLE } from "../operations/entities.js";
 import type { Database, TrueRow } from "../operations/operation.js";
@@ -103,6 +106,21 @@ export const betterSqlite3: SqliteDatabase = {
   reason,
   unavailable: async () => reason,
   options: async () => ({ type: "better-sqlite3", database: ":memory:", driver: require(better) as unknown }),
+};
+
+/** Several connections on one file. Who finds it locked gets an error at once: a wait would hold up the one who holds it. */
+export const betterSqlite3File: SqliteDatabase = {
+  ...betterSqlite3,
+  name: "better-sqlite3 (one file)",
+  oneConnection: true,
+  options: async () => ({
+    type: "better-sqlite3",
+    database: join(mkdtempSync(join(tmpdir(), "audit-rows-")), "rows.db"),
+    driver: require(better) as unknown,
+    timeout: 0,
+    enableWAL: true,
+  }),
+  drop: async ({ options }) => rmSync(dirname(String(options.database)), { recursive: true, force: true }),
 };
 
 /** Its binary is for one version of Node, and is loaded with the first database. */

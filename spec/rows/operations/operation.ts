@@ -38,8 +38,12 @@ export interface Database {
    * DataSource has a database of its own.
    */
   empty?(dataSource: DataSource): Promise<void>;
+  /** A DataSource has one connection, so that several connections take several DataSources on the same database. */
+  readonly oneConnection?: boolean;
   /** Removes what `options` made. */
   drop(dataSource: DataSource): Promise<void>;
+  /** `false` where rows that foreign keys take along fire no trigger, so that nobody can tell their transaction. */
+  readonly triggersSeeCascades?: boolean;
   /** Statements in the database's own words. */
   readonly sql: {
     /** Two UPDATEs of `plain` in one string, or `null` if one string can hold only one. */
