@@ -57,7 +57,7 @@ describe("the packed tarball, in a fresh project", () => {
     const run = (...args: string[]) =>
       execFileSync("npx", ["--no-install", "activity-audit", ...args], { cwd: installed, encoding: "utf8" });
     const help = run("--help");
-    for (const command of ["tail", "query", "timeline", "history", "as-of", "stats"])
+    for (const command of ["tail", "query", "timeline", "history", "as-of", "stats", "export", "explain"])
       assert.match(help, new RegExp(`^  ${command} `, "mu"));
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
     assert.equal(run("--version"), `${version}\n`);

@@ -20,14 +20,26 @@ const ENGINES = [
   ["--engine", "duckdb"],
   ["--engine", "duckdb", "--no-cache"],
 ];
+/** What DuckDB can hold of a text: no half of a surrogate pair. */
+const well = (record: Made): Made => ({
+  ...record,
+  message: (record["message"] as string).replaceAll(
+    /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g,
+    "\ufffd",
+  ),
+});
 const sorted = (some: readonly Made[]) =>
-  some.toSorted((a, b) => (a["timestamp"] + a["record_id"] < b["timestamp"] + b["record_id"] ? -1 : 1));
+  some
+    .map(well)
+    .toSorted((a, b) => (a["timestamp"] + a["record_id"] < b["timestamp"] + b["record_id"] ? -1 : 1));
 
 before(() => {
   for (const [index, record] of records.entries()) {
     if (index % 97 === 0) record["extra"] = { action: "patient.admit", note: 'Straße "42"\n\\ end' };
     if (index % 211 === 0)
       Object.assign(record, { instance_id: null, instance_ids: ["a", "199"], row_count: 2 });
+    // Halves of pairs, whole pairs, and what only looks so: DuckDB's parser refuses lines with the first.
+    if (index % 401 === 0) record["message"] = "\ud800 \udc00 \ud83d\ude00 \\ud800";
     if (index % 307 === 0)
       Object.assign(record, { name: "audit.event", action: "x", target: { type: "Report", id: "9" } });
   }
@@ -122,9 +134,9 @@ describe("activity-audit query", () => {
       ];
       const { stdout } = await cli(args);
       const all = records.filter(({ name }) => name === "audit.crud");
-      assert.deepEqual(objects(stdout), all.slice(-25).toReversed());
+      assert.deepEqual(objects(stdout).map(well), all.slice(-25).toReversed().map(well));
       const first = await cli(["query", "-d", folder.path, "--json", "-n", "3", ...engine]);
-      assert.deepEqual(objects(first.stdout), records.slice(0, 3));
+      assert.deepEqual(objects(first.stdout).map(well), records.slice(0, 3).map(well));
     });
   }
 
@@ -191,7 +203,7 @@ describe("activity-audit query", () => {
       new Map(updates.map((row) => [row["record_id"], row["changed_fields"].ward.to])),
     );
     const [whole] = await ask(`SELECT * FROM records WHERE record_id = '${records[0]!["record_id"]}'`);
-    assert.deepEqual(JSON.parse(whole.record), records[0]);
+    assert.deepEqual(JSON.parse(whole.record), well(records[0]!));
     assert.equal((await ask("SELECT sum(execution_time) AS s, max(time) AS t FROM records")).length, 1);
   });
 

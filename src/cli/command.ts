@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Option, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import { findFiles, type TrailFile } from "../read/files.js";
 import { ReadReport } from "../read/report.js";
 import { Output } from "./output.js";
@@ -28,6 +28,12 @@ export interface Trail {
 /** Splits `a,b`, and takes the option several times. */
 export function list(value: string, before: readonly string[] = []): string[] {
   return [...before, ...value.split(",").map((part) => part.trim())].filter(Boolean);
+}
+
+/** A whole number from 0 on. */
+export function count(text: string): number {
+  if (!/^\d{1,9}$/u.test(text)) throw new InvalidArgumentError("Expected a whole number.");
+  return Number(text);
 }
 
 /**

@@ -9,6 +9,8 @@ import pc from "picocolors";
 import { AuditError } from "../errors.js";
 import { safe, safeJson } from "./safe.js";
 import { asOfCommand } from "./as-of.js";
+import { exportCommand } from "./export.js";
+import { explainCommand } from "./explain.js";
 import { historyCommand } from "./history.js";
 import { queryCommand } from "./query.js";
 import { statsCommand } from "./stats.js";
@@ -23,7 +25,16 @@ async function main(): Promise<void> {
     .version(version)
     .exitOverride()
     .showHelpAfterError("(--help shows how)");
-  for (const add of [tailCommand, queryCommand, timelineCommand, historyCommand, asOfCommand, statsCommand])
+  for (const add of [
+    tailCommand,
+    queryCommand,
+    timelineCommand,
+    historyCommand,
+    asOfCommand,
+    statsCommand,
+    exportCommand,
+    explainCommand,
+  ])
     add(program);
   program.addHelpText(
     "after",

@@ -43,7 +43,11 @@ export class Output {
       this.note(pc.yellow(`could not be read to its end: ${safe(path)} (${safe(why)})`));
     }
     if (malformed === 0) return;
-    this.note(pc.yellow(`${malformed} ${malformed === 1 ? "line is no record" : "lines are no records"}:`));
+    this.note(
+      pc.yellow(
+        `${malformed} ${malformed === 1 ? "line is no record" : "lines are no records"}${badLines.length > 0 ? ":" : "; --engine js says which"}`,
+      ),
+    );
     for (const { path, line, why } of badLines.slice(0, 5)) this.note(`  ${safe(path)}:${line} (${why})`);
   }
 }

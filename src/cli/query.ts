@@ -4,15 +4,12 @@
  * @module
  */
 import type { Command } from "commander";
-import { lastRecords } from "../read/last.js";
-import { canHold, readInOrder, type LogRecord } from "../read/records.js";
-import type { RecordFilter } from "../read/filter.js";
-import { answering, trailCommand, type Trail, type TrailOptions } from "./command.js";
-import { openStore, usesDuckDB, withEngine, type EngineOptions } from "./engine-options.js";
+import { answering, count, trailCommand, type Trail, type TrailOptions } from "./command.js";
+import { openStore, withEngine, type EngineOptions } from "./engine-options.js";
 import { filterOf, withFilters, type FilterOptions } from "./filter-options.js";
+import { found } from "./found.js";
 import { renderLine } from "./render/line.js";
 import { printTable } from "./render/table.js";
-import { count } from "./tail.js";
 
 interface QueryOptions extends TrailOptions, FilterOptions, EngineOptions {
   readonly sql?: string;
@@ -38,34 +35,6 @@ async function query(trail: Trail, options: QueryOptions): Promise<0 | 1> {
   }
   if (shown === 0) out.note("No record.");
   return shown > 0 ? 0 : 1;
-}
-
-async function* found(
-  trail: Trail,
-  filter: RecordFilter,
-  options: QueryOptions,
-): AsyncGenerator<LogRecord[]> {
-  const { limit = Infinity, newest } = options;
-  const files = (await trail.files()).filter((file) => canHold(file, filter));
-  if (files.length === 0) return;
-  if (usesDuckDB(options)) {
-    const store = await openStore(trail, files, options);
-    try {
-      yield* store.records({ filter, newestFirst: newest, ...(limit < Infinity && { limit }) });
-    } finally {
-      await store.close();
-    }
-  } else if (newest) {
-    const { records } = await lastRecords(files, limit, { filter, report: trail.report });
-    yield records.toReversed();
-  } else {
-    let missing = limit;
-    for await (const record of readInOrder(files, { filter, report: trail.report })) {
-      if (missing <= 0) return;
-      missing -= 1;
-      yield [record];
-    }
-  }
 }
 
 async function answerSql(trail: Trail, question: string, options: QueryOptions): Promise<0 | 1> {

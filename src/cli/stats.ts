@@ -8,13 +8,12 @@ import pc from "picocolors";
 import { canHold, readRecords } from "../read/records.js";
 import { statsIn } from "../read/sql/stats.js";
 import { statsOf, type Count, type Latency, type Stats } from "../read/stats.js";
-import { answering, trailCommand, type Trail, type TrailOptions } from "./command.js";
+import { answering, count, trailCommand, type Trail, type TrailOptions } from "./command.js";
 import { openStore, usesDuckDB, withEngine, type EngineOptions } from "./engine-options.js";
 import { filterOf, withFilters, type FilterOptions } from "./filter-options.js";
 import { duration } from "./render/line.js";
 import { tableOf } from "./render/table.js";
 import { safe } from "./safe.js";
-import { count } from "./tail.js";
 
 interface StatsOptions extends TrailOptions, FilterOptions, EngineOptions {
   readonly top: number;

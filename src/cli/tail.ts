@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
 import { follow } from "../read/follow.js";
 import { lastRecords } from "../read/last.js";
 import type { LogRecord } from "../read/records.js";
-import { answering, trailCommand, type Trail, type TrailOptions } from "./command.js";
+import { answering, count, trailCommand, type Trail, type TrailOptions } from "./command.js";
 import { filterOf, withFilters, type FilterOptions } from "./filter-options.js";
 import { renderLine } from "./render/line.js";
 
@@ -38,10 +38,4 @@ async function tail(trail: Trail, options: TailOptions): Promise<0 | 1> {
     }
   }
   return records.length > 0 ? 0 : 1;
-}
-
-/** A whole number from 0 on. */
-export function count(text: string): number {
-  if (!/^\d{1,9}$/u.test(text)) throw new InvalidArgumentError("Expected a whole number.");
-  return Number(text);
 }

@@ -95,7 +95,12 @@ function rowAfter({ event_type, instance_id, instance_repr }: CrudRecord): RowIm
   return instance_repr ?? undefined;
 }
 
-function rowBefore({ event_type, instance_repr, changed_fields }: CrudRecord): RowImage | null | undefined {
+/** The row before the record; `null` where there was none, `undefined` where the record does not say. */
+export function rowBefore({
+  event_type,
+  instance_repr,
+  changed_fields,
+}: CrudRecord): RowImage | null | undefined {
   if (event_type === "CREATE") return null;
   if (!instance_repr) return undefined;
   if (event_type === "DELETE") return instance_repr;

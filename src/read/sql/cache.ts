@@ -15,6 +15,7 @@ import { describeFile, findFiles, locate, type TrailFile } from "../files.js";
 import type { ReadReport } from "../report.js";
 import { firstLineHash, hashOf, takePiece, unpack, writeParquet } from "./convert.js";
 import type { Engine } from "./engine.js";
+import { mended } from "./mend.js";
 
 /** Another number where the kept columns change. */
 const VERSION = 1;
@@ -92,7 +93,7 @@ async function backupOf(found: TrailFile, folder: string, context: CacheContext)
     if (unpacked.error !== undefined) report?.unread(file.path, new Error(unpacked.error));
     const made = unpacked.error === undefined ? target : torn;
     try {
-      await writeParquet(engine, unpacked.path, file.log, made);
+      await writeParquet(engine, unpacked.path, file.log, made, temporary);
     } finally {
       if (file.gzip) await rm(unpacked.path, { force: true });
     }
@@ -113,14 +114,14 @@ async function segmentsOf(file: TrailFile, folder: string, context: CacheContext
   context.counts.reused += converted.length;
   const from = segments.at(-1)?.to ?? 0;
   const { path, to } = await takePiece(file, from, context.temporary);
-  if (to - from < SEGMENT) return { converted, raw: [path] };
+  if (to - from < SEGMENT) return { converted, raw: [await mended(path, context.temporary)] };
   const target = join(folder, `${prefix}${from}-${to}.parquet`);
-  await writeParquet(context.engine, path, file.log, target);
+  await writeParquet(context.engine, path, file.log, target, context.temporary);
   await rm(path, { force: true });
   context.counts.converted += 1;
   context.counts.convertedBytes += to - from;
   const rest = await takePiece(file, to, context.temporary);
-  return { converted: [...converted, target], raw: [rest.path] };
+  return { converted: [...converted, target], raw: [await mended(rest.path, context.temporary)] };
 }
 
 async function segmentPrefix(file: TrailFile): Promise<string> {

@@ -10,6 +10,7 @@ import type { TrailFile } from "../files.js";
 import { openFile, readLines } from "../lines.js";
 import { parseRecord } from "../records.js";
 import { ReadReport } from "../report.js";
+import { mended } from "./mend.js";
 import { convertedColumns, linesOf } from "./columns.js";
 import { literal, type Engine } from "./engine.js";
 
@@ -18,24 +19,44 @@ const ROWS_AT_ONCE = 20_480;
 const CHUNK = 1 << 20;
 const NEWLINE = 10;
 
-/** Writes under another name first: there is never half a file, whoever is stopped or does the same at the same time. */
+/**
+ * Converts the lines of `source` into `target`.
+ *
+ * Under another name first: there is never half a file, whoever is stopped or does the same at the same time.
+ *
+ * @param temporary - a folder for what is mended
+ */
 export async function writeParquet(
   engine: Engine,
   source: string,
   log: string,
   target: string,
+  temporary: string,
 ): Promise<void> {
   const partial = `${target}.${process.pid}-${randomBytes(4).toString("hex")}.part`;
+  const options = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROWS_AT_ONCE}`;
+  const copy = (from: string) =>
+    engine.run(`COPY (${convertedColumns(linesOf([from]), log)}) TO ${literal(partial)} (${options})`);
   try {
-    const options = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROWS_AT_ONCE}`;
-    await engine.run(
-      `COPY (${convertedColumns(linesOf([source]), log)}) TO ${literal(partial)} (${options})`,
-    );
+    await copy(source);
+    const whole = (await refusedLines(engine, partial)) ? await mended(source, temporary) : source;
+    if (whole !== source) {
+      await copy(whole);
+      await rm(whole, { force: true });
+    }
     await chmod(partial, 0o600);
     await rename(partial, target);
   } finally {
     await rm(partial, { force: true });
   }
+}
+
+async function refusedLines(engine: Engine, parquet: string): Promise<boolean> {
+  const { batches } = await engine.rows(
+    `SELECT count(*) FROM read_parquet(${literal(parquet)}) WHERE record IS NULL`,
+  );
+  for await (const [row] of batches()) return row![0] !== 0;
+  return false;
 }
 
 /** A compressed file as it was before, as far as it can be read, and what came in the way. */
@@ -113,6 +134,7 @@ export function hashOf(...parts: readonly unknown[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 
-function temporaryIn(folder: string): string {
+/** A fresh name in a folder of this process alone. */
+export function temporaryIn(folder: string): string {
   return join(folder, `${randomBytes(8).toString("hex")}.jsonl`);
 }

@@ -16,6 +16,7 @@ import { cacheFolder, partsOf, prune, type Conversions, type Parts } from "./cac
 import { convertedColumns, linesOf, viewColumns } from "./columns.js";
 import { takePiece, unpack } from "./convert.js";
 import { Engine, literal, loadDuckDB, type Rows } from "./engine.js";
+import { mended } from "./mend.js";
 import { where } from "./where.js";
 
 export interface StoreOptions {
@@ -201,15 +202,18 @@ async function plainParts(
   temporary: string,
   report: ReadReport | undefined,
 ): Promise<Parts> {
-  if (file.gzip) {
-    const { path, error } = await unpack(file, temporary);
-    if (error !== undefined) report?.unread(file.path, new Error(error));
-    return { converted: [], raw: [path] };
-  }
-  if (file.live) return { converted: [], raw: [(await takePiece(file, 0, temporary)).path] };
-  const { handle, path } = await openFile(file);
-  await handle.close();
-  return { converted: [], raw: [path] };
+  const lines = async (): Promise<string> => {
+    if (file.gzip) {
+      const { path, error } = await unpack(file, temporary);
+      if (error !== undefined) report?.unread(file.path, new Error(error));
+      return path;
+    }
+    if (file.live) return (await takePiece(file, 0, temporary)).path;
+    const { handle, path } = await openFile(file);
+    await handle.close();
+    return path;
+  };
+  return { converted: [], raw: [await mended(await lines(), temporary)] };
 }
 
 /** One SELECT for all that was converted, however many files; one a log for what was not. */

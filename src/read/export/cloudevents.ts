@@ -1,0 +1,59 @@
+/**
+ * Records as CloudEvents 1.0, JSON format.
+ *
+ * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+ * @module
+ */
+import { facts } from "../facts.js";
+import type { LogRecord } from "../records.js";
+
+export interface CloudEvent {
+  readonly specversion: "1.0";
+  readonly id: string;
+  readonly source: string;
+  readonly type: string;
+  readonly time: string;
+  readonly subject?: string;
+  readonly datacontenttype: "application/json";
+  /** Extension "distributed tracing". */
+  readonly traceparent?: string;
+  /** The record itself. */
+  readonly data: LogRecord;
+}
+
+/**
+ * `type` is the record's name and what happened, `activity_audit.audit.crud.UPDATE`; `subject` the row, or where
+ * the request went.
+ */
+export function toCloudEvent(record: LogRecord): CloudEvent {
+  const { trace_id, span_id } = record;
+  const subject = subjectOf(record);
+  const kind = facts.kind(record);
+  return {
+    specversion: "1.0",
+    id: record.record_id || `${record.timestamp} ${record.name}`,
+    source: `/activity-audit/${encodeURIComponent(wellFormed(facts.service(record) ?? ""))}`,
+    type: ["activity_audit", record.name, kind].filter(Boolean).join("."),
+    time: toIso(record.timestamp),
+    ...(subject && { subject }),
+    datacontenttype: "application/json",
+    ...(trace_id && span_id && { traceparent: `00-${trace_id}-${span_id}-01` }),
+    data: record,
+  };
+}
+
+function subjectOf(record: LogRecord): string | undefined {
+  const model = facts.model(record);
+  if (model === undefined) return facts.place(record);
+  return [model, ...facts.ids(record).slice(0, 1)].join("/");
+}
+
+/** RFC 3339. */
+export function toIso(timestamp: string): string {
+  return `${timestamp.replace(" ", "T")}Z`;
+}
+
+/** `encodeURIComponent` throws at half a character. */
+export function wellFormed(text: string): string {
+  return text.replaceAll(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\ufffd");
+}
