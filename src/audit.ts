@@ -9,6 +9,7 @@ import { expressAdapter } from "./adapters/express.js";
 import { koaAdapter } from "./adapters/koa.js";
 import { runningRequests } from "./capture/http/running.js";
 import type { Undo } from "./capture/capture.js";
+import { recorderOf } from "./capture/http/tee.js";
 import { currentContext, type AuditContext, type ExternalDetail } from "./context/context.js";
 import { runAs, runIgnored, runWithExternal, type RunOptions } from "./context/run.js";
 import { coverageOf, type AuditCoverage } from "./coverage.js";
@@ -21,6 +22,7 @@ import type { CustomInput, LoginInput } from "./record/stated.js";
 import { Session } from "./session.js";
 import { type ShipmentHealth, shippingHealth } from "./ship/shipping.js";
 import type { AttachOptions } from "./targets.js";
+import type { Viewer, ViewerOptions } from "./viewer/viewer.js";
 import { flush, writerHealth, type FlushOptions, type WriterHealth } from "./writer/writers.js";
 
 /** How the audit itself is doing. */
@@ -223,6 +225,28 @@ class Audit {
    */
   coverage(): AuditCoverage {
     return coverageOf(this.#session);
+  }
+
+  /**
+   * A web page on the trail, inside your application: what happened when, how it ended, before and after of each row,
+   * what a request caused. Works in Express and on plain servers; in others with the request and response of Node.
+   *
+   * Whoever opens the page, a record, a request or a row's history is recorded as a request of your application, without
+   * bodies; what the page asks to keep itself up to date is not.
+   *
+   * Needs the package `@duckdb/node-api`. Works whether audit is started or not.
+   *
+   * @param options - `authorize` decides for each request who may look; there is no default
+   * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`, `AUDIT_PEER_MISSING`
+   * @example
+   * app.use("/audit", audit.viewer({ directory: "audit_logs", authorize: (req) => req.user?.isAuditor === true }));
+   */
+  viewer(options: ViewerOptions): Viewer {
+    // Loaded here, since few processes show the trail that they write.
+    const { createViewer } = require("./viewer/viewer.js") as typeof import("./viewer/viewer.js");
+    return createViewer(options, (request, kind) => {
+      recorderOf(request)?.enrich(kind === "look" ? { bodies: false } : { skipped: true });
+    });
   }
 }
 

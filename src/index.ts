@@ -31,6 +31,7 @@ export { levels } from "./log/levels.js";
 export { apiLayout, auditLayout, consoleLayout, jsonLayout } from "./log/layouts.js";
 export { apiFile, appFile, auditFile, loginFile, type FilePartOptions } from "./log/parts.js";
 export type { AuditLoggingOptions } from "./log/options.js";
+export type { Viewer, ViewerOptions } from "./viewer/viewer.js";
 export type {
   AuditRecord,
   CallAttemptRepr,

@@ -13,11 +13,24 @@ import { exportCommand } from "./export.js";
 import { explainCommand } from "./explain.js";
 import { historyCommand } from "./history.js";
 import { queryCommand } from "./query.js";
+import { serveCommand } from "./serve.js";
 import { statsCommand } from "./stats.js";
 import { tailCommand } from "./tail.js";
 import { timelineCommand } from "./timeline.js";
 
 const { version } = require("../../package.json") as { version: string };
+
+const COMMANDS = [
+  tailCommand,
+  queryCommand,
+  timelineCommand,
+  historyCommand,
+  asOfCommand,
+  statsCommand,
+  exportCommand,
+  explainCommand,
+  serveCommand,
+];
 
 async function main(): Promise<void> {
   const program = new Command("activity-audit")
@@ -25,17 +38,7 @@ async function main(): Promise<void> {
     .version(version)
     .exitOverride()
     .showHelpAfterError("(--help shows how)");
-  for (const add of [
-    tailCommand,
-    queryCommand,
-    timelineCommand,
-    historyCommand,
-    asOfCommand,
-    statsCommand,
-    exportCommand,
-    explainCommand,
-  ])
-    add(program);
+  for (const add of COMMANDS) add(program);
   program.addHelpText(
     "after",
     "\nEnds with 0: found; 1: nothing found, or something is wrong; 2: not asked rightly.",

@@ -1,0 +1,45 @@
+/**
+ * Reads what a page asks for out of its query string.
+ *
+ * @module
+ */
+import { moment, type RecordFilter } from "../read/filter.js";
+import type { Cursor } from "./questions.js";
+
+const LISTS = [
+  "name",
+  "user",
+  "model",
+  "id",
+  "event",
+  "outcome",
+  "route",
+  "service",
+  "status",
+  "request",
+] as const;
+const USUAL_PAGE = 200;
+
+/** The same words as on the command line; each may stand several times. */
+export function filterOf(query: URLSearchParams, now: number): RecordFilter {
+  const lists = LISTS.flatMap((field) => {
+    const values = query.getAll(field).filter((value) => value !== "");
+    return values.length > 0 ? [[field, values]] : [];
+  });
+  const times = (["since", "until"] as const).flatMap((field) => {
+    const value = query.get(field);
+    return value ? [[field, moment(field, value, now)]] : [];
+  });
+  const text = query.get("text");
+  return Object.fromEntries([...lists, ...times, ...(text ? [["text", text]] : [])]) as RecordFilter;
+}
+
+export function cursorOf(query: URLSearchParams): Cursor | undefined {
+  const timestamp = query.get("before");
+  return timestamp === null ? undefined : { timestamp, recordId: query.get("before_id") ?? "" };
+}
+
+export function limitOf(query: URLSearchParams): number {
+  const limit = Number(query.get("limit"));
+  return Number.isInteger(limit) && limit > 0 ? limit : USUAL_PAGE;
+}
