@@ -112,7 +112,7 @@ export class SftpConnection {
       const onSocket = call.operation === "connect" || call.operation === "end";
       const since = Math.max(call.began, onSocket ? this.#heard.socket : this.#heard.session);
       if (now - since < this.#silentMs) continue;
-      this.#giveUp(call, `The server did not answer for ${this.#silentMs / 1000} seconds.`);
+      this.#giveUp(call, `The server gave no answer for ${this.#silentMs / 1000} s.`);
     }
   }
 

@@ -27,7 +27,12 @@ export class Meter {
   #bytes = 0;
   #hashed = true;
 
-  /** A piece at this place is on its way; the first of them is where the content begins. */
+  /** @param begin - where the content begins, if its pieces may be sent in any order; else with the first of them */
+  constructor(begin?: number) {
+    this.#next = begin;
+  }
+
+  /** A piece at this place is on its way. */
   expect(position: number): void {
     this.#next ??= position;
   }

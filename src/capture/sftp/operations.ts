@@ -14,6 +14,8 @@ export interface Operation {
   readonly to?: number;
   /** Which way the content of a file goes over the connection; a copy on the server is counted as it is written. */
   readonly moves?: "read" | "write";
+  /** The pieces of the file, which is moved whole, are sent in any order. */
+  readonly unordered?: true;
   /** Methods that it is made of, and that are no operations of the application's. */
   readonly within?: readonly string[];
   /** Those that are told nevertheless, one for each file that it moves or removes. */
@@ -34,9 +36,9 @@ export const operations: Readonly<Record<string, Operation>> = {
   exists: { remote: 0, within: ["lstat"] },
   list: { remote: 0 },
   get: { remote: 0, local: 1, moves: "read" },
-  fastGet: { remote: 0, local: 1, moves: "read", within: [...lookups, "_fastGet"] },
+  fastGet: { remote: 0, local: 1, moves: "read", unordered: true, within: [...lookups, "_fastGet"] },
   put: { local: 0, remote: 1, moves: "write", within: ["_put"] },
-  fastPut: { local: 0, remote: 1, moves: "write", within: ["_fastPut"] },
+  fastPut: { local: 0, remote: 1, moves: "write", unordered: true, within: ["_fastPut"] },
   append: { local: 0, remote: 1, moves: "write", within: lookups },
   createReadStream: { remote: 0, moves: "read", stream: true },
   createWriteStream: { remote: 0, moves: "write", stream: true },

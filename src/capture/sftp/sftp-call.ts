@@ -64,7 +64,7 @@ export class SftpCall implements Pending, Transfer {
   }
 
   meter(): Meter {
-    return (this.#meter ??= new Meter());
+    return (this.#meter ??= new Meter(this.#as.unordered ? 0 : undefined));
   }
 
   answered(error: unknown): void {
