@@ -14,6 +14,14 @@ import { isApplications } from "./operations/truth.js";
 
 const as = <T>(id: string, work: () => Promise<T>): Promise<T> => runAs({ actor: { id } }, work);
 
+/** What TypeORM runs its writes by. */
+function executions(dataSource: DataSource): unknown[] {
+  const builder = dataSource.createQueryBuilder();
+  return [builder.insert(), builder.update(Plain), builder.delete(), builder.softDelete()].map(
+    ({ execute }) => execute,
+  );
+}
+
 /** Declares the specs of contexts on this database. */
 export function describeContexts(database: Database): void {
   describe(`the contexts of rows on ${database.name}`, () => {
@@ -21,6 +29,17 @@ export function describeContexts(database: Database): void {
     let unavailable: string | null = null;
     let dataSource: DataSource;
     let capture: RowCapture;
+    let untouched: unknown[];
+    const remove = (where: Partial<Plain>): Promise<unknown> =>
+      // The portable way sees no raw SQL.
+      database.family?.name === "portable"
+        ? dataSource
+            .createQueryBuilder()
+            .delete()
+            .from(Plain)
+            .where(where.name ? where : "1 = 1")
+            .execute()
+        : dataSource.query(`DELETE FROM plain${where.name ? ` WHERE name = '${where.name}'` : ""}`);
 
     const taken = (): RowEvent[] => events.splice(0).filter(isApplications);
     const told = (): string[] =>
@@ -35,7 +54,8 @@ export function describeContexts(database: Database): void {
       unavailable = await database.unavailable();
       if (unavailable !== null) return;
       dataSource = await prepared(database, [Plain, Up]);
-      capture = captureAll(dataSource, events);
+      untouched = executions(dataSource);
+      capture = captureAll(dataSource, events, database);
     });
     beforeEach(() => {
       events.length = 0;
@@ -61,7 +81,7 @@ export function describeContexts(database: Database): void {
           as(id, async () => {
             await add(`of ${id}`);
             await dataSource.getRepository(Plain).update({ name: `of ${id}` }, { n: 1 });
-            await dataSource.query(`DELETE FROM plain WHERE name = 'of ${id}'`);
+            await remove({ name: `of ${id}` });
           }),
         ),
       );
@@ -119,11 +139,22 @@ export function describeContexts(database: Database): void {
           ],
         );
         await runIgnored(() => dataSource.transaction((m) => add("secret too", m)));
-        await runIgnored(() => dataSource.query("DELETE FROM plain"));
+        await runIgnored(() => remove({}));
         assert.deepEqual(told(), []);
         await add("seen again");
         assert.deepEqual(told(), ["nobody CREATE seen again"]);
       },
     );
+
+    spec("end with the capture, which leaves TypeORM's builders as they were", async () => {
+      capture.undo();
+      await as("late", async () => {
+        await add("late");
+        await dataSource.getRepository(Plain).update({ name: "late" }, { n: 1 });
+        await remove({ name: "late" });
+      });
+      assert.deepEqual(told(), []);
+      assert.deepEqual(executions(dataSource), untouched);
+    });
   });
 }

@@ -20,6 +20,7 @@ import {
 } from "./builder.js";
 import { exactRow } from "./image.js";
 import { insertedKeys, keyIn, uniqueKeys, valueSets } from "./keys.js";
+import { asJson, readRows } from "./postgres-rows.js";
 import { quietQuery } from "./quiet.js";
 import type { Transactions } from "./transactions.js";
 
@@ -238,7 +239,10 @@ export class Execution {
   }
 
   async #read(runner: QueryRunner, [sql, parameters]: Query): Promise<readonly ColumnImage[]> {
-    const rows = (await quietQuery(runner, sql, parameters)) as readonly Record<string, unknown>[];
+    const { driver, options } = this.#shared.dataSource;
+    const text = options.type === "postgres" ? asJson(sql) : sql;
+    const rows = (await quietQuery(runner, text, parameters)) as readonly Record<string, unknown>[];
+    if (text !== sql) return readRows(rows, this.#metadata, driver);
     return rows.map((row) => exactRow(row, this.#metadata));
   }
 
