@@ -2,7 +2,7 @@
  * What the README shows is what there is: its commands, its snippets, its tables.
  */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, it } from "node:test";
@@ -45,6 +45,53 @@ describe("README", () => {
       for (const file of ["app.log", "audit.log", "api.log", "login.log"]) {
         assert.ok(shown.includes(join(directory, file)));
         assert.ok(readFileSync(join(directory, file), "utf8").endsWith("\n"));
+      }
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it("shows commands that read the demo's trail", () => {
+    const directory = mkdtempSync(join(root, "build", "readme-trail-"));
+    try {
+      const trail = join(directory, "audit_logs");
+      execFileSync(process.execPath, ["build/demo/main.js", "--directory", trail], {
+        cwd: root,
+        stdio: "ignore",
+      });
+      const changed = readFileSync(join(trail, "audit.log"), "utf8")
+        .split("\n")
+        .find((line) => line.includes('"UPDATE"'))!;
+      const { request_id, instance_id } = JSON.parse(changed);
+      const env = {
+        ...process.env,
+        REQUEST_ID: request_id,
+        ID: instance_id,
+        CLI: join(root, "dist/cli/main.js"),
+      };
+      for (const [file, least] of [
+        ["README.md", 9],
+        ["docs/reading.md", 9],
+      ] as const) {
+        const lines = snippets(join(root, file))
+          .filter(({ language }) => language === "sh")
+          .flatMap(({ code }) => code.split("\n"))
+          .filter((line) => line.includes("npx activity-audit") && !line.includes(" serve"));
+        assert.ok(lines.length >= least, `${file} has ${lines.length} commands`);
+        for (const line of lines) {
+          // What follows goes on until it is stopped.
+          const command = line
+            .replace("npx activity-audit", `"${process.execPath}" "$CLI"`)
+            .replace("tail -f", "tail");
+          const { status, stderr } = spawnSync("sh", ["-c", command], {
+            cwd: directory,
+            env,
+            encoding: "utf8",
+          });
+          // 1 is an answer too: nobody with this id was there.
+          assert.ok(status === 0 || status === 1, `${line} ended with ${status}: ${stderr}`);
+          if (!/--user 7|as-of/u.test(line)) assert.equal(status, 0, `${line} found nothing: ${stderr}`);
+        }
       }
     } finally {
       rmSync(directory, { recursive: true });
