@@ -33,8 +33,8 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
   },
   clients: { code: [...COMMON, "decorate", "registry"] },
   // Of the write path, only how it names backups.
-  read: { code: [...COMMON, "record", "writer/backup-name"] },
-  cli: { code: [...COMMON, "read", "record", "viewer"] },
+  read: { code: [...COMMON, "record", "seal", "writer/backup-name"] },
+  cli: { code: [...COMMON, "read", "record", "viewer"], types: ["seal/checkpoint"] },
   viewer: { code: [...COMMON, "read"] },
 };
 

@@ -17,6 +17,7 @@ import { serveCommand } from "./serve.js";
 import { statsCommand } from "./stats.js";
 import { tailCommand } from "./tail.js";
 import { timelineCommand } from "./timeline.js";
+import { verifyCommand } from "./verify.js";
 
 const { version } = require("../../package.json") as { version: string };
 
@@ -30,6 +31,7 @@ const COMMANDS = [
   exportCommand,
   explainCommand,
   serveCommand,
+  verifyCommand,
 ];
 
 async function main(): Promise<void> {

@@ -28,7 +28,6 @@ export interface Link extends Head {
 export interface ChainStart {
   readonly format: 1;
   readonly algorithm: "sha256" | "hmac-sha256";
-  readonly key_id: string | null;
   readonly log: string;
   readonly pid: number;
   readonly host: string;
@@ -43,6 +42,8 @@ export interface CheckpointDetails {
   readonly file: number;
   readonly head: Head | null;
   readonly epoch: number;
+  /** Which key; `null` where lines are hashed without one. */
+  readonly key_id: string | null;
   readonly links: readonly Link[];
   readonly start?: ChainStart;
   readonly signer?: string;

@@ -33,7 +33,8 @@ export function linksBeside(path: string, chain: string): Link[] {
   ].slice(-MAX_LINKS);
 }
 
-/* A chain that crashed, or runs, has come further than its last checkpoint. */
+/* A chain that crashed has come further than its last checkpoint. One that runs is taken at its checkpoint, which is
+   sure to be in the file for good. */
 function seenLinks(folder: string, entries: readonly Link[]): Link[] {
   const tails = new Map<string, Tails>();
   const tailsOf = (log: string): Tails => {
@@ -42,7 +43,7 @@ function seenLinks(folder: string, entries: readonly Link[]): Link[] {
     return found;
   };
   const links = entries.map((entry) => {
-    const seen = entry.state === "stopped" ? undefined : tailsOf(entry.log).heads.get(entry.chain);
+    const seen = entry.state !== "crashed" ? undefined : tailsOf(entry.log).heads.get(entry.chain);
     return linkOf(seen && seen.seq > entry.seq ? { ...entry, ...seen } : entry);
   });
   return links.slice(-MAX_LINKS);
@@ -62,7 +63,6 @@ export function beginning(path: string, keyId: string | null, size: number): Cha
   return {
     format: 1,
     algorithm: keyId === null ? "sha256" : "hmac-sha256",
-    key_id: keyId,
     log: basename(path),
     pid: process.pid,
     host: hostname(),

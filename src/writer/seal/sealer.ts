@@ -116,6 +116,7 @@ export class Sealer {
         file,
         head: begins ? null : { seq: state.seq - 1, hash: state.head },
         epoch: state.epoch,
+        key_id: this.chain.keyId,
         links,
         ...(begins && { start: beginning(this.path, this.chain.keyId, size) }),
         ...(this.#signer !== undefined && { signer: this.#signer }),

@@ -1,0 +1,31 @@
+/**
+ * The keys of the chains, from the one that was given.
+ *
+ * @module
+ */
+import { firstKey, keyId, nextKey } from "../../seal/digest.js";
+
+export class ChainKeys {
+  readonly #key: Uint8Array | undefined;
+  readonly id: string | null;
+  /** The epoch that was asked for last, by chain: the next is usually asked for next. */
+  readonly #known = new Map<string, { epoch: number; key: Buffer }>();
+
+  constructor(key: Uint8Array | undefined) {
+    this.#key = key;
+    this.id = key ? keyId(key) : null;
+  }
+
+  /** Whether lines that were made with the key `id`, or without one, can be checked. */
+  canCheck(id: string | null): boolean {
+    return id === null || id === this.id;
+  }
+
+  of(chain: string, epoch: number): Buffer {
+    let known = this.#known.get(chain);
+    if (!known || known.epoch > epoch) known = { epoch: 0, key: firstKey(this.#key!, chain) };
+    while (known.epoch < epoch) known = { epoch: known.epoch + 1, key: nextKey(known.key) };
+    this.#known.set(chain, known);
+    return known.key;
+  }
+}
