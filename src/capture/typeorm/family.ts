@@ -108,6 +108,10 @@ export interface OutboxTarget {
    * @throws if it is not there
    */
   table(): Promise<string>;
+  /** A new id for a row, or for a transaction. */
+  newId(): string;
+  /** The records of these changes as one row holds them, for a database whose triggers write the rows. */
+  records(changes: readonly RowChange[], transactionId: string): string | null;
   /** What to write for these changes; no rows where nothing is to be recorded. Never throws. */
   rows(changes: readonly RowChange[]): readonly OutboxRow[];
   /** `"record"`: the transaction goes on, and its records are told as without an outbox. `"fail"`: it fails. */

@@ -9,12 +9,15 @@
 import type { DataSource } from "typeorm";
 import { guarded } from "../../health.js";
 import type { Undo } from "../capture.js";
-import type { ChangeSink, Family, FamilyLimits, TableScope } from "./family.js";
+import type { Family } from "./family.js";
 import { BetterConnection, type BetterDatabase } from "./sqlite/better-sqlite3.js";
 import type { SqliteConnection } from "./sqlite/connection.js";
 import { SqliteRecorder } from "./sqlite/recorder.js";
 import { Triggers } from "./sqlite/schema.js";
 import { SqljsConnection, type SqljsDatabase } from "./sqlite/sqljs.js";
+import { openStore, type Box } from "./sqlite/outbox.js";
+
+const boxes = new WeakMap<DataSource, Box>();
 
 interface SqliteDriver {
   databaseConnection: unknown;
@@ -31,13 +34,25 @@ export const sqlite: Family = {
     "The content of a value longer than 16 MiB: its length is recorded.",
   ],
 
-  start(dataSource: DataSource, sink: ChangeSink, scope: TableScope, limits: FamilyLimits): Undo {
+  outbox(dataSource, table) {
+    const box: Box = { table, recorder: undefined };
+    boxes.set(dataSource, box);
+    return openStore(dataSource, box);
+  },
+
+  start(dataSource, sink, scope, limits, outbox): Undo {
     const driver = dataSource.driver as unknown as SqliteDriver;
+    const box = outbox ? boxes.get(dataSource) : undefined;
     const record = (database: unknown): SqliteRecorder => {
       const connection = connectionOf(dataSource, database);
-      return new SqliteRecorder(connection, new Triggers(connection, scope), sink, limits);
+      if (!outbox || !box)
+        return new SqliteRecorder(connection, new Triggers(connection, scope), sink, limits);
+      const triggers = new Triggers(connection, scope, box.table);
+      const into = { target: outbox, table: box.table.name };
+      return (box.recorder = new SqliteRecorder(connection, triggers, sink, limits, into));
     };
     let recorder: SqliteRecorder | undefined = record(driver.databaseConnection);
+    box?.begin?.();
     const unwatch = watchProperty(driver, "databaseConnection", (database) => {
       // Loading another database (`sqljsManager.loadDatabase`) replaces the connection.
       guarded("capture.sqlite", () => {
@@ -48,6 +63,7 @@ export const sqlite: Family = {
     });
     return () => {
       unwatch();
+      box?.end?.();
       recorder?.stop();
       recorder = undefined;
     };

@@ -110,10 +110,12 @@ export function captureDataSource(
   const openOutbox = (known: Tables): Outbox | undefined => {
     if (!choice || !family.outbox) return undefined;
     const { emit: emitLine, settled, onError, line } = choice;
-    const lines = (changes: readonly RowChange[]): string[] =>
-      guarded("capture.rows", () =>
-        rowEvents(changes, "success", known, options).flatMap((event) => line(event) ?? []),
-      ) ?? [];
+    const lines = (changes: readonly RowChange[], transactionId: string): string[] => {
+      const surroundings = { now: options.now, newTransactionId: () => transactionId };
+      const events = (): string[] =>
+        rowEvents(changes, "success", known, surroundings).flatMap((event) => line(event) ?? []);
+      return guarded("capture.rows", events) ?? [];
+    };
     const store = family.outbox(dataSource, outboxTable(choice.table, choice.create));
     return new Outbox(store, { emit: emitLine, settled, onError, lines, newId: options.newTransactionId });
   };
@@ -138,13 +140,14 @@ export function captureDataSource(
       },
     };
     outbox = openOutbox(known);
-    const stopRows = family.start(
-      dataSource,
-      sink,
-      choice ? without(known, choice.table) : known,
-      limits,
-      outbox,
-    );
+    const scope = choice ? without(known, choice.table) : known;
+    let stopRows: Undo;
+    try {
+      stopRows = family.start(dataSource, sink, scope, limits, outbox);
+    } catch (error) {
+      endOutbox();
+      throw error;
+    }
     const stopReads = captureReads(
       dataSource,
       ({ target }) => typeof target === "function" && options.decorations(target)?.options.reads === true,

@@ -18,7 +18,7 @@ export type OutboxErrors = "record" | "fail";
 export interface OutboxOptions {
   readonly onError: OutboxErrors;
   /** The lines of the changes' records, redacted, their ids fixed. */
-  readonly lines: (changes: readonly RowChange[]) => readonly string[];
+  readonly lines: (changes: readonly RowChange[], transactionId: string) => readonly string[];
   readonly newId: () => string;
   /** Hands lines to the log. @throws if the log does not take them */
   readonly emit: (line: string) => void;
@@ -64,10 +64,18 @@ export class Outbox implements OutboxTarget {
     return asked;
   }
 
+  newId(): string {
+    return this.#options.newId();
+  }
+
+  records(changes: readonly RowChange[], transactionId: string): string | null {
+    return this.#options.lines(changes, transactionId).join("\n") || null;
+  }
+
   rows(changes: readonly RowChange[]): readonly OutboxRow[] {
     const rows: OutboxRow[] = [];
     let records = "";
-    for (const line of this.#options.lines(changes)) {
+    for (const line of this.#options.lines(changes, this.newId())) {
       if (records !== "" && records.length + line.length > MAX_ROW) {
         rows.push({ id: this.#options.newId(), records });
         records = "";

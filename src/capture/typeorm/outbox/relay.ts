@@ -74,6 +74,12 @@ export class Relay {
 
   async stop(): Promise<void> {
     if (this.#stopping) return;
+    if (this.#store.takeNow) {
+      this.#stopping = true;
+      clearTimeout(this.#timer);
+      this.#store.takeNow((rows) => this.#tell(rows));
+      return;
+    }
     await within(STOP_MS, (late) => this.#drain(late, true));
     this.#stopping = true;
     clearTimeout(this.#timer);
@@ -127,16 +133,20 @@ export class Relay {
 
   /** The ids of the rows whose records are on file: all, or none. */
   async #handOver(rows: readonly OutboxRow[]): Promise<readonly string[]> {
-    const ids = rows.map(({ id }) => id);
-    if (ids.length === 0) return ids;
+    if (rows.length === 0) return [];
+    const ids = this.#tell(rows);
+    const settled = await this.#options.settled(SETTLE_MS);
+    if (settled === "dropped") this.#emitted.clear();
+    return settled === "written" ? ids : [];
+  }
+
+  #tell(rows: readonly OutboxRow[]): readonly string[] {
     for (const { id, records } of rows) {
       if (this.#emitted.has(id)) continue;
       for (const line of records.split("\n")) this.#options.emit(line);
       this.#emitted.add(id);
     }
-    const settled = await this.#options.settled(SETTLE_MS);
-    if (settled === "dropped") this.#emitted.clear();
-    return settled === "written" ? ids : [];
+    return rows.map(({ id }) => id);
   }
 }
 

@@ -29,6 +29,8 @@ export interface OutboxStore {
    * @returns how many rows there were; `null` if another process is at it
    */
   take(work: (rows: readonly OutboxRow[]) => Promise<readonly string[]>): Promise<number | null>;
+  /** The same, at once, where the database goes away with the application's connection. */
+  takeNow?(work: (rows: readonly OutboxRow[]) => readonly string[]): void;
   close(): Promise<void>;
 }
 

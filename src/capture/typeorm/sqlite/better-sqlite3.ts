@@ -6,13 +6,14 @@
 import type { Undo } from "../../capture.js";
 import { replaceMethod } from "../../patch.js";
 import type { Values } from "../parameters.js";
-import type { SqliteConnection, StatementListener } from "./connection.js";
+import type { SqlFunction, SqliteConnection, StatementListener } from "./connection.js";
 
 /** What is used of better-sqlite3's `Database` and `Statement`. */
 export interface BetterDatabase {
   prepare(sql: string): BetterStatement;
   exec(sql: string): unknown;
   pragma(source: string, options?: unknown): unknown;
+  function(name: string, options: object, work: SqlFunction): unknown;
   readonly inTransaction: boolean;
 }
 
@@ -51,6 +52,10 @@ export class BetterConnection implements SqliteConnection {
 
   run(sql: string): void {
     this.#exec.call(this.#database, sql);
+  }
+
+  define(name: string, work: SqlFunction): void {
+    this.#database.function(name, {}, work);
   }
 
   inTransaction(): boolean {

@@ -15,6 +15,9 @@ export interface StatementListener {
   reopened(): void;
 }
 
+/** Its number of parameters is that of the SQL function. */
+export type SqlFunction = (...values: any[]) => string | null;
+
 export interface SqliteConnection {
   /** All rows of a query of ours, as arrays. Not seen by the listener. */
   rows(sql: string, ...values: number[]): unknown[][];
@@ -22,5 +25,7 @@ export interface SqliteConnection {
   run(sql: string): void;
   /** `undefined` where the package does not say. */
   inTransaction(): boolean | undefined;
+  /** Makes a function that SQL may call: with three or four values, or with none. */
+  define(name: string, work: SqlFunction): void;
   listen(listener: StatementListener): Undo;
 }

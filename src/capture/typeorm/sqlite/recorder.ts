@@ -16,6 +16,8 @@ import type {
   ColumnImage,
   FamilyLimits,
   ManyRowsChange,
+  OutboxRow,
+  OutboxTarget,
   RowChange,
   TableName,
 } from "../family.js";
@@ -25,7 +27,7 @@ import type { SqliteConnection, StatementListener } from "./connection.js";
 import { readImage } from "./literal.js";
 import { Triggers } from "./schema.js";
 import { readStatement, type Statement } from "./statement.js";
-import { CHANGES, createChanges, type CapturedTable } from "./triggers.js";
+import { CHANGES, createChanges, NEW_ID, quoted, RECORD, type CapturedTable } from "./triggers.js";
 
 /** Rows up to `upTo`, and after those of the mark before, are the work of one statement. */
 interface Mark {
@@ -34,6 +36,13 @@ interface Mark {
   readonly sql: string;
   /** What was bound; kept only where one entry stands for many rows. */
   readonly values: Values | undefined;
+}
+
+/** Where the triggers write to, in the place of the TEMP table. */
+export interface RecorderOutbox {
+  readonly target: OutboxTarget;
+  /** In the main schema. */
+  readonly table: string;
 }
 
 /** How many told rows may lie in the TEMP table before it is emptied. */
@@ -48,6 +57,11 @@ export class SqliteRecorder implements StatementListener {
   readonly #sink: ChangeSink;
   readonly #limits: FamilyLimits;
   readonly #unlisten: Undo;
+  readonly #outbox: RecorderOutbox | undefined;
+  /** Of the open transaction, once something of it is in the outbox. */
+  #transactionId: string | null = null;
+  /** Rows of the outbox that are done with. */
+  #done: readonly string[] = [];
   #marks: Mark[] = [];
   /** The last row that was told. */
   #told = 0;
@@ -58,12 +72,21 @@ export class SqliteRecorder implements StatementListener {
   #schemaInDoubt = false;
   /** What we run ourselves is not looked at. */
   #busy = false;
+  #stopped = false;
 
-  constructor(connection: SqliteConnection, triggers: Triggers, sink: ChangeSink, limits: FamilyLimits) {
+  constructor(
+    connection: SqliteConnection,
+    triggers: Triggers,
+    sink: ChangeSink,
+    limits: FamilyLimits,
+    outbox?: RecorderOutbox,
+  ) {
     this.#connection = connection;
     this.#triggers = triggers;
     this.#sink = sink;
     this.#limits = limits;
+    this.#outbox = outbox;
+    this.#define();
     triggers.install();
     this.#open = connection.inTransaction() ?? this.#probe();
     this.#schemaInDoubt = this.#open;
@@ -90,13 +113,64 @@ export class SqliteRecorder implements StatementListener {
       if (!gone) return;
       this.#open = false;
       this.#forget();
+      this.#define();
       this.#triggers.install();
     });
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#unlisten();
     this.#ours(() => this.#triggers.remove());
+  }
+
+  outboxRows(limit: number): readonly OutboxRow[] | null {
+    if (!this.#outbox || this.#open) return null;
+    const done = new Set(this.#done);
+    const found = this.#connection.rows(
+      `SELECT id,records FROM main.${quoted(this.#outbox.table)} ORDER BY id LIMIT ${Math.min(limit + done.size, 2 ** 31)}`,
+    );
+    return found
+      .map(([id, records]) => ({ id: String(id), records: String(records) }))
+      .filter(({ id }) => !done.has(id));
+  }
+
+  deleteFromOutbox(ids: readonly string[]): void {
+    this.#done = [...this.#done, ...ids];
+    if (this.#stopped) this.#ours(() => this.#sweepOutbox());
+  }
+
+  /** What was committed before is in the file now. */
+  saved(): void {
+    this.#outbox?.target.committed();
+  }
+
+  /** A DELETE shows in the application's `changes()`; so it is put off until a statement that does so itself. */
+  #sweepOutbox(): void {
+    const { length } = this.#done;
+    if (!this.#outbox || this.#open || length === 0) return;
+    const list = this.#done.map((id) => `'${id.replaceAll("'", "''")}'`).join(",");
+    this.#connection.run(`DELETE FROM main.${quoted(this.#outbox.table)} WHERE id IN (${list})`);
+    this.#done = [];
+  }
+
+  #define(): void {
+    const outbox = this.#outbox?.target;
+    if (!outbox) return;
+    this.#connection.define(NEW_ID, () => outbox.newId());
+    this.#connection.define(
+      RECORD,
+      (id: unknown, op: unknown, old: unknown, now: unknown) =>
+        guarded("capture.sqlite", () => this.#record([Number(id), op, old, now], outbox)) ?? null,
+    );
+  }
+
+  /** Called by a trigger, in the context of the code that runs the statement. */
+  #record(row: unknown[], outbox: OutboxTarget): string | null {
+    const change = this.#change(row, { context: currentContext() });
+    if (!change) return null;
+    this.#transactionId ??= outbox.newId();
+    return outbox.records([change], this.#transactionId);
   }
 
   #ours(work: () => void): void {
@@ -118,6 +192,7 @@ export class SqliteRecorder implements StatementListener {
     }
     if (statement.kind === "schema") return;
     if (!this.#open) this.#sweep();
+    if (!this.#open) this.#sweepOutbox();
     if (this.#dirty) this.#install();
   }
 
@@ -138,6 +213,8 @@ export class SqliteRecorder implements StatementListener {
     if ((failed || kind === "rollback" || kind === "rollbackTo") && this.#schemaInDoubt) this.#dirty = true;
     if (this.#open) return;
     this.#schemaInDoubt = false;
+    if (this.#transactionId !== null) this.#outbox?.target.committed();
+    this.#transactionId = null;
     this.#tell();
   }
 
@@ -229,7 +306,7 @@ export class SqliteRecorder implements StatementListener {
   }
 
   /** `null` for an update that changed nothing. */
-  #change([id, op, old, now]: unknown[], { context }: Mark): RowChange | null {
+  #change([id, op, old, now]: unknown[], { context }: Pick<Mark, "context">): RowChange | null {
     if (op === "u" && old === now) return null;
     const table = this.#triggers.table(id as number);
     const before = old === null ? null : readImage(table.columns, old as string);

@@ -3,17 +3,23 @@
  *
  * @module
  */
+import { AuditError } from "../../../errors.js";
 import type { TableScope } from "../family.js";
+import { sqliteOutboxDdl } from "../outbox/sqlite.js";
+import type { OutboxTable } from "../outbox/store.js";
 import type { SqliteConnection } from "./connection.js";
 import {
   CANDIDATES,
   CHANGES,
   createCandidates,
   createChanges,
+  intoChanges,
+  intoOutbox,
   PREFIX,
   quoted,
   triggersOf,
   type CapturedTable,
+  type Destination,
   type UniqueKey,
 } from "./triggers.js";
 
@@ -23,15 +29,17 @@ type Shape = Omit<CapturedTable, "id">;
 export class Triggers {
   readonly #connection: SqliteConnection;
   readonly #scope: TableScope;
+  readonly #outbox: OutboxTable | undefined;
   /** By shape: a table that gets its old shape back gets its old number back. */
   readonly #numbers = new Map<string, number>();
   readonly #tables: CapturedTable[] = [];
   /** True once rows may be deleted by OR REPLACE, which costs a look-up for each inserted row. */
   #replace = false;
 
-  constructor(connection: SqliteConnection, scope: TableScope) {
+  constructor(connection: SqliteConnection, scope: TableScope, outbox?: OutboxTable) {
     this.#connection = connection;
     this.#scope = scope;
+    this.#outbox = outbox;
   }
 
   /** The table that a trigger wrote for. */
@@ -48,8 +56,30 @@ export class Triggers {
     this.#replace = true;
   }
 
-  /** Makes the triggers what they should be, whatever DDL or a rollback has made of them. */
+  /**
+   * Makes the triggers what they should be, whatever DDL or a rollback has made of them.
+   *
+   * @throws {AuditError} `AUDIT_OUTBOX_MISSING`: the triggers write into the TEMP table then
+   */
   install(): void {
+    const missing = this.#ensureOutbox();
+    this.#installInto(this.#outbox && !missing ? intoOutbox(this.#outbox.name) : intoChanges);
+    if (missing) throw missing;
+  }
+
+  #ensureOutbox(): AuditError | undefined {
+    if (!this.#outbox) return undefined;
+    const { name, create } = this.#outbox;
+    const literal = `'${name.replaceAll("'", "''")}'`;
+    const sql = `SELECT 1 FROM main.sqlite_master WHERE type='table' AND name=${literal}`;
+    if (this.#connection.rows(sql).length > 0) return undefined;
+    const ddl = sqliteOutboxDdl(`main.${quoted(name)}`);
+    if (!create) return new AuditError("AUDIT_OUTBOX_MISSING", [name, ddl]);
+    this.#connection.run(ddl);
+    return undefined;
+  }
+
+  #installInto(into: Destination): void {
     const connection = this.#connection;
     connection.run(createChanges);
     connection.run(createCandidates);
@@ -57,7 +87,7 @@ export class Triggers {
     const recursive = connection.rows("PRAGMA recursive_triggers")[0]?.[0] === 1;
     const wanted = this.#shapes()
       .map((shape) => this.#numbered(shape))
-      .flatMap((table) => triggersOf(table, this.#replace && !recursive));
+      .flatMap((table) => triggersOf(table, this.#replace && !recursive, into));
     const names = new Set(wanted.map(({ name }) => name));
     const present = this.#present();
     for (const name of present) if (!names.has(name)) connection.run(`DROP TRIGGER temp.${quoted(name)}`);

@@ -6,7 +6,7 @@
 import type { Undo } from "../../capture.js";
 import { replaceMethod } from "../../patch.js";
 import type { Values } from "../parameters.js";
-import type { SqliteConnection, StatementListener } from "./connection.js";
+import type { SqlFunction, SqliteConnection, StatementListener } from "./connection.js";
 import { readStatement } from "./statement.js";
 
 /** What is used of sql.js's `Database` and `Statement`. */
@@ -17,6 +17,7 @@ export interface SqljsDatabase {
   each(sql: string, ...rest: unknown[]): unknown;
   iterateStatements(sql: string): SqljsIterator;
   export(): unknown;
+  create_function(name: string, work: SqlFunction): unknown;
 }
 
 interface SqljsStatement {
@@ -58,6 +59,10 @@ export class SqljsConnection implements SqliteConnection {
 
   run(sql: string): void {
     this.#run.call(this.#database, sql);
+  }
+
+  define(name: string, work: SqlFunction): void {
+    this.#database.create_function(name, work);
   }
 
   /** sql.js does not expose sqlite3_get_autocommit. */

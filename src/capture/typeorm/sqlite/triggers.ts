@@ -40,21 +40,46 @@ export interface CapturedTable {
 
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
+/** Functions of ours that the triggers call where there is an outbox. */
+export const RECORD = "activity_audit_record";
+export const NEW_ID = "activity_audit_id";
+
+/** Where a trigger writes: into the TEMP table, or, finished records, into the outbox. */
+export interface Destination {
+  readonly suffix: string;
+  /** @param from - what follows SELECT's list, for values that come from a table */
+  insert(tbl: string, op: string, before: string, after: string, from?: string): string;
+}
+
+export const intoChanges: Destination = {
+  suffix: "",
+  insert: (tbl, op, before, after, from = "") =>
+    `INSERT INTO ${CHANGES}(tbl,op,old,new) SELECT ${tbl},'${op}',${before},${after}${from};`,
+};
+
+/* The LIMIT keeps SQLite from putting the call into WHERE as well, and so from making each record twice. */
+export const intoOutbox = (table: string): Destination => ({
+  suffix: "_outbox",
+  insert: (tbl, op, before, after, from = "") =>
+    `INSERT INTO ${quoted(table)}(id,records) SELECT ${NEW_ID}(),r FROM (` +
+    `SELECT ${RECORD}(${tbl},'${op}',${before},${after}) AS r${from} LIMIT -1) WHERE r IS NOT NULL;`,
+});
+
 interface Trigger {
   readonly name: string;
   readonly sql: string;
 }
 
 /** The triggers of one table; with `replace`, those that see rows deleted by `OR REPLACE` too. */
-export function triggersOf(table: CapturedTable, replace: boolean): Trigger[] {
+export function triggersOf(table: CapturedTable, replace: boolean, into: Destination): Trigger[] {
   const { id } = table;
   const image = (row: string): string =>
     listOf(table.columns.map((column) => literalOf(`${row}.${quoted(column)}`)));
   const record = (op: string, before: string, after: string): string =>
-    `INSERT INTO ${CHANGES}(tbl,op,old,new) VALUES(${id},'${op}',${before},${after});`;
-  const confirm = replace ? confirmCandidates(table) : "";
+    into.insert(String(id), op, before, after);
+  const confirm = replace ? confirmCandidates(table, into) : "";
   const trigger = (suffix: string, when: string, body: string): Trigger => {
-    const name = `${PREFIX}${id}_${suffix}${replace ? "_replace" : ""}`;
+    const name = `${PREFIX}${id}_${suffix}${replace ? "_replace" : ""}${into.suffix}`;
     const on = `${quoted(table.schema)}.${quoted(table.name)}`;
     return { name, sql: `CREATE TEMP TRIGGER ${quoted(name)} ${when} ON ${on} BEGIN ${body} END` };
   };
@@ -98,11 +123,11 @@ function findCandidates(table: CapturedTable, image: string, extra: string): str
   );
 }
 
-function confirmCandidates(table: CapturedTable): string {
+function confirmCandidates(table: CapturedTable, into: Destination): string {
+  const gone =
+    ` FROM ${CANDIDATES} AS c WHERE c.tbl=${table.id} AND (c.row IS ${rowOf(table, "NEW")} OR NOT EXISTS(` +
+    `SELECT 1 FROM ${quoted(table.schema)}.${quoted(table.name)} AS x WHERE ${rowOf(table, "x")}=c.row)) ORDER BY c.seq`;
   return (
-    `INSERT INTO ${CHANGES}(tbl,op,old) SELECT tbl,'d',old FROM ${CANDIDATES} AS c ` +
-    `WHERE c.tbl=${table.id} AND (c.row IS ${rowOf(table, "NEW")} OR NOT EXISTS(` +
-    `SELECT 1 FROM ${quoted(table.schema)}.${quoted(table.name)} AS x WHERE ${rowOf(table, "x")}=c.row)) ORDER BY c.seq;` +
-    `DELETE FROM ${CANDIDATES} WHERE tbl=${table.id};`
+    into.insert("c.tbl", "d", "c.old", "NULL", gone) + `DELETE FROM ${CANDIDATES} WHERE tbl=${table.id};`
   );
 }
