@@ -97,8 +97,12 @@ export interface Bench {
 }
 
 /** Runs the same specs against each server. */
-export function onEachServer(title: string, specs: (bench: Bench) => void): void {
-  for (const kind of [ssh2Server, openSshServer]) {
+export function onEachServer(
+  title: string,
+  specs: (bench: Bench) => void,
+  kinds: readonly ServerKind[] = [ssh2Server, openSshServer],
+): void {
+  for (const kind of kinds) {
     describe(`${title}, ${kind.name}`, { skip: kind.skip }, () => {
       const bench = {} as { -readonly [Key in keyof Bench]: Bench[Key] };
       before(async () => {
