@@ -8,6 +8,7 @@ import { checkLogging } from "#dist/log/check";
 import { levels } from "#dist/log/levels";
 import { auditLogging } from "#dist/log/logging";
 import { createSink } from "#dist/log/sink";
+import { formatTimestamp } from "#dist/record/timestamp";
 import { writerHealth } from "#dist/writer/writers";
 import { assertRecord, type WrittenRecord } from "../support/schema.js";
 
@@ -146,7 +147,9 @@ describe("records that had to be dropped", () => {
     unlinkSync(path);
     symlinkSync("/dev/full", path);
     const text = "x".repeat(1000);
+    const began = formatTimestamp(Date.now());
     for (let n = 0; n < 100; n += 1) log4js.getLogger("audit.request").api({ n, text });
+    const ended = formatTimestamp(Date.now());
     const { dropped } = writerHealth();
     assert.ok(dropped > 0);
     unlinkSync(path);
@@ -155,7 +158,8 @@ describe("records that had to be dropped", () => {
     }
     const records = lines("api.log");
     const gap = assertRecord(JSON.stringify(records.at(-1)));
-    const { from: _from, to: _to, ...details } = gap.details;
+    const { from, to, ...details } = gap.details;
+    assert.ok(began <= from && from <= to && to <= ended, `${began} ≤ ${from} ≤ ${to} ≤ ${ended}`);
     assert.deepEqual([gap.name, gap.event_type, gap.outcome], ["audit.trail", "GAP", "failure"]);
     assert.deepEqual(details, { count: dropped, why: "the ring was full" });
     assert.equal(records.length - 1 + dropped, 100);

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import {
+import fs, {
   chmodSync,
   existsSync,
+  fstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -13,6 +15,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
@@ -206,13 +209,42 @@ describe("a full ring", () => {
       }));
   }
 
-  it("throws where the application asked for it", () =>
+  it("throws where the application asked for it, and tells of that too", () =>
     withWriter({ onFull: "error" }, async (writer, folder) => {
       fillDisk(folder);
       for (let index = 0; index < 65; index += 1) writer.write(line, "memory");
       assert.throws(() => writer.write(line, "memory"), { code: "AUDIT_WRITER_FULL" });
+      assert.throws(() => writer.write(line, "os"), { code: "AUDIT_WRITER_FULL" });
       unlinkSync(join(folder, "a.log"));
+      await until(() => writer.health().state === "ok");
+      await flush();
+      assert.deepEqual(linesOf(folder, "a").slice(65), ["gap 2: the ring was full"]);
     }));
+
+  it("is not waited for while it has room, however long the disk stops", () =>
+    withWriter(
+      { ringBytes: 1 << 20, threadFile: join(__dirname, "programs", "stalling-thread.js") },
+      async (writer, folder) => {
+        const { wait } = Atomics;
+        let waits = 0;
+        Atomics.wait = (...args: unknown[]) => {
+          waits += 1;
+          return wait(...(args as Parameters<typeof wait>));
+        };
+        try {
+          writer.write("0", "memory");
+          await until(() => existsSync(join(folder, "stalled")));
+          for (let index = 1; index < 1000; index += 1) assert.ok(writer.write(line, "memory"));
+          assert.ok(existsSync(join(folder, "stalled")), "the disk still stood");
+          assert.equal(waits, 0);
+        } finally {
+          Atomics.wait = wait;
+        }
+        unlinkSync(join(folder, "stalled"));
+        await flush();
+        assert.deepEqual(linesOf(folder, "a"), ["0", ...Array.from({ length: 999 }, () => line)]);
+      },
+    ));
 
   it("makes the caller wait for the thread, and loses nothing", () =>
     withWriter({ onFull: "block", maxBlockMs: 60_000 }, async (writer, folder) => {
@@ -220,6 +252,58 @@ describe("a full ring", () => {
       for (const each of lines) writer.write(each, "memory");
       await flush();
       assert.deepEqual(linesOf(folder, "a"), lines);
+    }));
+});
+
+describe("durability", () => {
+  it("fsync has the line on the disk before the call returns, and others do not wait for the disk", () =>
+    withWriter({}, (writer, folder) => {
+      const { fsyncSync } = fs;
+      const synced: string[] = [];
+      fs.fsyncSync = (fd) => {
+        synced.push(readlinkSync(`/proc/self/fd/${fd}`));
+        fsyncSync(fd);
+      };
+      try {
+        writer.write("1", "os");
+        writer.write("2", "memory");
+        assert.deepEqual(synced, []);
+        writer.write("3", "fsync");
+        assert.deepEqual(synced, [join(folder, "a.log")]);
+        assert.deepEqual(linesOf(folder, "a"), ["1", "2", "3"]);
+      } finally {
+        fs.fsyncSync = fsyncSync;
+      }
+    }));
+
+  it("of a flush has the backups on the disk too, whichever thread made them", () =>
+    withWriter({ maxBytes: 2000, onFull: "block", maxBlockMs: 60_000 }, async (writer, folder) => {
+      const file = await open(__filename);
+      const handle = Object.getPrototypeOf(file) as { sync(): Promise<void>; fd: number };
+      await file.close();
+      const { sync } = handle;
+      const { fsync } = fs;
+      const synced = new Set<number>();
+      handle.sync = function (this: typeof handle) {
+        synced.add(fstatSync(this.fd).ino);
+        return sync.call(this);
+      };
+      fs.fsync = Object.assign((fd: number, done: (error: Error | null) => void) => {
+        synced.add(fstatSync(fd).ino);
+        fsync(fd, done);
+      }, fsync);
+      try {
+        for (const durability of ["memory", "os", "memory"] as const) {
+          for (let n = 0; n < 40; n += 1) writer.write("x".repeat(99), durability);
+          await flush({ fsync: true });
+        }
+        const files = readdirSync(folder).map((name) => statSync(join(folder, name)).ino);
+        assert.equal(files.length, 6);
+        for (const inode of files) assert.ok(synced.has(inode));
+      } finally {
+        handle.sync = sync;
+        fs.fsync = fsync;
+      }
     }));
 });
 
@@ -262,6 +346,22 @@ describe("backups", () => {
       assert.equal(gunzipSync(readFileSync(`${first}.gz`)).toString(), "0\n");
       assert.equal(statSync(`${first}.gz`).mode & 0o777, 0o600);
       assert.equal(readFileSync(join(folder, "a-other.log"), "utf8"), "not ours");
+    }));
+
+  it("are compressed some seconds after they were made, while the file is written", () =>
+    withWriter({ gzip: true, maxBytes: 1000 }, async (writer, folder) => {
+      const lines = Array.from({ length: 40 }, (_, index) => `${index} ${"x".repeat(95)}`);
+      for (const line of lines) writer.write(line, "os");
+      const all = (): string[] => readdirSync(folder).filter((name) => name.startsWith("a-"));
+      await until(() => all().every((name) => name.endsWith(".gz")));
+      assert.equal(all().length, 3);
+      const compressed = all()
+        .toSorted()
+        .map((name) => gunzipSync(readFileSync(join(folder, name))).toString());
+      assert.equal(
+        [...compressed, readFileSync(join(folder, "a.log"), "utf8")].join(""),
+        lines.map((line) => `${line}\n`).join(""),
+      );
     }));
 
   for (const [what, keep, left] of [

@@ -147,7 +147,7 @@ export class Writer implements Member {
     } finally {
       this.#claim.release();
     }
-    return written || this.#enqueue(line) || this.#drop("the file cannot be written");
+    return written || this.#enqueue(line) || this.#whenFull(line);
   }
 
   #append(line: Buffer): void {
@@ -187,7 +187,7 @@ export class Writer implements Member {
     }
     const { onFull, maxBlockMs } = this.settings;
     if (onFull === "error") {
-      this.#dropped += 1;
+      this.#drop("the ring was full");
       throw new AuditError("AUDIT_WRITER_FULL", [this.settings.path, this.#ring.capacity]);
     }
     if (onFull === "drop" || this.#stalled) return this.#drop("the ring was full");
