@@ -37,6 +37,8 @@ export interface AuditContext {
   readonly extra: Readonly<Record<string, unknown>>;
   /** The trace's flags, tracestate and baggage as they came in, to be sent on. */
   readonly trace?: TraceState | null;
+  /** The call that this work is a part of. */
+  readonly frame?: CallFrame | undefined;
   /** The request that this work belongs to, for what its handler knows of it. */
   readonly request?: RequestPart | null;
 }
@@ -78,11 +80,40 @@ export interface RequestPart {
   failed(error: unknown): void;
 }
 
-const storage = new AsyncLocalStorage<AuditContext>();
+/** A call that goes out, round the code that runs for it: its interceptors, or what carries it. */
+export interface CallFrame {
+  readonly call: object;
+  /** True while that which runs is what carries the call: requests that it makes are the call itself. */
+  carries: boolean;
+}
+
+/** Outside of any context there may still be a call. */
+class Outside {
+  constructor(readonly frame: CallFrame) {}
+}
+
+/** One for all: each storage that is in use costs every promise of the process on Node 20 and 22. */
+const storage = new AsyncLocalStorage<AuditContext | Outside>();
 
 /** The context of the running code, or `undefined` outside of any. */
 export function currentContext(): AuditContext | undefined {
-  return storage.getStore();
+  const store = storage.getStore();
+  return store instanceof Outside ? undefined : store;
+}
+
+/** The call that the running code is a part of. */
+export function currentFrame(): CallFrame | undefined {
+  return storage.getStore()?.frame;
+}
+
+/** Calls `method` on `self` as a part of a call that was made outside of any context. */
+export function callOutside(
+  frame: CallFrame,
+  method: (...args: any[]) => unknown,
+  self: unknown,
+  args: ArrayLike<unknown>,
+): any {
+  return storage.run(new Outside(frame), Reflect.apply, method, self, args);
 }
 
 /** Runs `work` in `context`, and everything that it starts. */

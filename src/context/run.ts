@@ -8,10 +8,12 @@ import type { EventEmitter } from "node:events";
 import { readActor, type ActorLike } from "./actor.js";
 import {
   callInContext,
+  callOutside,
   currentContext,
   runInContext,
   type Actor,
   type AuditContext,
+  type CallFrame,
   type ExternalDetail,
   type TraceState,
 } from "./context.js";
@@ -69,6 +71,20 @@ export function runWithExternal<T>(external: ExternalDetail, work: () => T): T {
 export function runAsCause<T>(recordId: string, work: () => T): T {
   const outer = currentContext();
   return outer ? runInContext(new DerivedContext(outer, { recordId }), work) : work();
+}
+
+/** Calls `method` on `self` as a part of a call that goes out, whose record is the cause of what happens inside. */
+export function callAsPart(
+  recordId: string,
+  frame: CallFrame,
+  method: (...args: any[]) => unknown,
+  self: unknown,
+  args: ArrayLike<unknown>,
+): any {
+  const outer = currentContext();
+  return outer
+    ? callInContext(new DerivedContext(outer, { recordId, frame }), method, self, args)
+    : callOutside(frame, method, self, args);
 }
 
 /**
@@ -141,6 +157,9 @@ class DerivedContext implements AuditContext {
   }
   get trace(): TraceState | null {
     return this.#own.trace ?? this.#outer.trace ?? null;
+  }
+  get frame(): CallFrame | undefined {
+    return this.#own.frame ?? this.#outer.frame;
   }
   get request(): AuditContext["request"] {
     return this.#outer.request;

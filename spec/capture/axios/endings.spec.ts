@@ -168,6 +168,17 @@ const FAILURES: Record<string, [string, () => AxiosRequestConfig, string, () => 
         response: { status_code: null },
       }),
   ],
+  "what is no URL": [
+    "http:/nobody",
+    () => ({ params: { a: 1 } }),
+    "ERR_INVALID_URL",
+    () => ({
+      outcome: "failure",
+      error_message: 'Invalid URL "http:/nobody": missing "//" after protocol',
+      request_repr: { method: "GET", endpoint: "http:/nobody", query_params: {}, body: null },
+      response_repr: { status_code: null, body: null },
+    }),
+  ],
   "too many redirects": [
     "/redirect/9",
     () => ({ maxRedirects: 2 }),
@@ -212,6 +223,37 @@ describe("a call that fails", () => {
     }
     assert.equal(records.length, 2);
   });
+});
+
+describe("the address of a call", () => {
+  const ASKED: [AxiosRequestConfig, string, object][] = [
+    [{ url: "/end" }, "/end", {}],
+    [{ url: "end" }, "/end", {}],
+    [{ url: "/end?a=1", params: { b: [1, 2], c: "é x" } }, "/end", { a: "1", "b[]": ["1", "2"], c: "é x" }],
+    [{ url: "/end#part", params: { b: 1 } }, "/end", { b: "1" }],
+    [{ url: "/end?a=1#part" }, "/end", { a: "1" }],
+    [{ url: "/end", params: new URLSearchParams("q=x+y&q=z") }, "/end", { q: ["x y", "z"] }],
+    [{ url: "/end", params: { a: 1 }, paramsSerializer: { serialize: () => "own=1" } }, "/end", { own: "1" }],
+    [{ url: "/redirect/0", params: { a: 1 } }, "/redirect/0", { a: "1" }],
+  ];
+  for (const adapter of ["http", "fetch"] as const) {
+    it(`is that which the service was asked by the ${adapter} adapter`, async () => {
+      for (const [config, path, query] of ASKED) {
+        for (const base of [service.url, `${service.url}/`]) {
+          const { instance, records } = audited({ baseURL: base, adapter });
+          service.arrived.length = 0;
+          await instance.request(config);
+          const { endpoint, query_params } = records[0]!["request_repr"];
+          assert.equal(endpoint, service.url + path);
+          const serialized = adapter === "fetch" && config.paramsSerializer;
+          if (!serialized) assert.deepEqual(query_params, query);
+          const arrived = new URL(service.arrived[0]!.url, service.url);
+          assert.equal(arrived.origin + arrived.pathname, endpoint);
+          undo();
+        }
+      }
+    });
+  }
 });
 
 describe("a call over TLS", () => {

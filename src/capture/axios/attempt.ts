@@ -4,9 +4,9 @@
  * @module
  */
 import type { AxiosError, AxiosResponse, InternalAxiosRequestConfig } from "axios";
-import { guarded } from "../../health.js";
+import { currentFrame } from "../../context/context.js";
+import { fault, guarded } from "../../health.js";
 import type { CallOptions } from "../call.js";
-import { callAround } from "../outgoing.js";
 import { stand, type AdapterStand } from "./adapter.js";
 import { LogicalCall, type AxiosTarget, type Pass } from "./logical-call.js";
 
@@ -51,20 +51,23 @@ export class Attempt {
   }
 
   collectResponse(collect: Collect, all: (to: Collect) => void): void {
+    const users: Entry[] = [];
+    all((entry) => users.push(entry));
+    // Without interceptors between them, the innermost and the outermost are one: each costs a promise.
+    const both = users.length === 0;
     collect(
-      this.#passing(
-        (response) => this.#answered(response as AxiosResponse, null),
-        (error) => this.#answered((error as Partial<AxiosError> | undefined)?.response, error),
-      ),
+      this.#passing((response, error, rejected) => {
+        this.#answered(response, error);
+        if (both) this.#settled(error, rejected);
+      }),
     );
-    all((entry) => collect(this.#inside(entry)));
-    if (!this.#first) return;
-    collect(
-      this.#passing(
-        () => this.#call?.settled(null, false),
-        (error) => this.#call?.settled(error, true),
-      ),
-    );
+    if (both) return;
+    for (const entry of users) collect(this.#inside(entry));
+    if (this.#first) collect(this.#passing((_, error, rejected) => this.#settled(error, rejected)));
+  }
+
+  #settled(error: unknown, rejected: boolean): void {
+    if (this.#first) this.#call?.settled(error, rejected);
   }
 
   #onRequest(innermost: number): Entry {
@@ -85,7 +88,7 @@ export class Attempt {
   }
 
   #begin(config: InternalAxiosRequestConfig): void {
-    const around = callAround();
+    const around = currentFrame()?.call;
     const joins = around instanceof LogicalCall && around.takes(this.#target, config);
     this.#first = !joins;
     this.#call = joins ? around : new LogicalCall(this.#target, this.#detail);
@@ -109,14 +112,18 @@ export class Attempt {
     }) as Entry;
   }
 
-  #passing(fulfilled: (value: unknown) => void, rejected: (error: unknown) => void): Entry {
+  #passing(seen: (response: AxiosResponse | undefined, error: unknown, rejected: boolean) => void): Entry {
     return {
-      fulfilled: (value: unknown) => {
-        guarded("capture.axios", () => fulfilled(value));
+      fulfilled: (value: AxiosResponse) => {
+        try {
+          seen(value, null, false);
+        } catch (problem) {
+          fault("capture.axios", problem);
+        }
         return value;
       },
-      rejected: (error: unknown) => {
-        guarded("capture.axios", () => rejected(error));
+      rejected: (error: Partial<AxiosError> | undefined) => {
+        guarded("capture.axios", () => seen(error?.response, error, true));
         return Promise.reject(error);
       },
       synchronous: true,

@@ -12,16 +12,25 @@ import type {
   InternalAxiosRequestConfig,
 } from "axios";
 import { propagationHeaders } from "../../context/trace.js";
-import { runAsCause } from "../../context/run.js";
+import type { CallFrame } from "../../context/context.js";
+import { callAsPart } from "../../context/run.js";
 import { guarded } from "../../health.js";
 import type { Outcome } from "../../record/types.js";
 import { Call, outcomeOfAnswer, type CallOptions } from "../call.js";
 import type { Emit } from "../capture.js";
 import type { CallAttempt, HttpCallEvent } from "../event.js";
-import { runInFrame, type Frame } from "../outgoing.js";
 import { Passing, type StreamEnd } from "../passing.js";
 import type { FindAdapter } from "./adapter.js";
-import { bodyOf, headersOf, metBy, redirectedTo, bodyHeaders, StreamedBody, urlOf } from "./message.js";
+import {
+  bodyOf,
+  headersOf,
+  metBy,
+  redirectedTo,
+  bodyHeaders,
+  StreamedBody,
+  urlOf,
+  type Message,
+} from "./message.js";
 
 /** An instance that is captured. */
 export interface AxiosTarget {
@@ -40,6 +49,7 @@ export interface Pass {
   end: number | null;
   response: AxiosResponse | undefined;
   error: unknown;
+  carrier: CallFrame | undefined;
   sent: StreamedBody | undefined;
   received: StreamedBody | undefined;
   /** Copied before the application's interceptors can change it; of a stream, what passed of it is told instead. */
@@ -51,7 +61,7 @@ export class LogicalCall {
   /** Whether bodies are told. */
   readonly #full: boolean;
   readonly #call: Call<HttpCallEvent>;
-  readonly #frame: Frame = { call: this, carries: false };
+  readonly #frame: CallFrame = { call: this, carries: false };
   readonly #passes: Pass[] = [];
 
   constructor(target: AxiosTarget, detail: CallOptions["detail"]) {
@@ -78,6 +88,7 @@ export class LogicalCall {
       end: null,
       response: undefined,
       error: null,
+      carrier: undefined,
       sent: undefined,
       received: undefined,
       responseBody: null,
@@ -89,7 +100,7 @@ export class LogicalCall {
   /** Runs an interceptor of the application's. */
   inside(handler: (value: unknown) => unknown, self: unknown, value: unknown): unknown {
     if (this.#call.ended) return Reflect.apply(handler, self, [value]);
-    return runAsCause(this.#call.recordId, () => runInFrame(this.#frame, handler, self, [value]));
+    return callAsPart(this.#call.recordId, this.#frame, handler, self, [value]);
   }
 
   going(pass: Pass, config: InternalAxiosRequestConfig): void {
@@ -103,27 +114,25 @@ export class LogicalCall {
     }
   }
 
-  /** Runs the adapter; requests that it makes are this call, until it has settled. */
+  /** Runs the adapter; requests that it makes are this call, until it has answered. */
   transport(pass: Pass, adapter: AxiosAdapter, sent: InternalAxiosRequestConfig): ReturnType<AxiosAdapter> {
     pass.config = sent;
-    pass.sent = guarded("capture.axios", () => this.#streamed(sent.data, bodyHeaders(sent)));
-    const frame: Frame = { call: this, carries: true };
-    const settled = (): void => {
-      frame.carries = false;
-    };
+    pass.sent = guarded("capture.axios", () => this.#streamed(sent.data, sent));
+    const frame: CallFrame = { call: this, carries: true };
+    pass.carrier = frame;
+    const { recordId } = this.#call;
     // Where Node tells of a request only when it has been written, that is when the stream has ended.
-    if (pass.sent) pass.sent.passing.around = (tell) => runInFrame(frame, tell, undefined, []);
-    const carried = runAsCause(this.#call.recordId, () => runInFrame(frame, adapter, undefined, [sent]));
-    void carried.then(settled, settled);
-    return carried;
+    if (pass.sent) pass.sent.passing.around = (tell) => callAsPart(recordId, frame, tell, undefined, []);
+    return callAsPart(recordId, frame, adapter, undefined, [sent]);
   }
 
   answered(pass: Pass, response: AxiosResponse | undefined, error: unknown): void {
     pass.end = performance.now();
+    if (pass.carrier) pass.carrier.carries = false;
     pass.response = response;
     pass.error = error;
     if (response?.config) pass.config = response.config;
-    pass.received = this.#streamed(response?.data, headersOf(response?.headers));
+    pass.received = this.#streamed(response?.data, response);
     if (!pass.received) pass.responseBody = this.#body(response?.data);
   }
 
@@ -200,10 +209,10 @@ export class LogicalCall {
     return this.#full ? body?.told() : null;
   }
 
-  #streamed(data: unknown, headers: Record<string, unknown>): StreamedBody | undefined {
+  #streamed(data: unknown, message: Message | undefined): StreamedBody | undefined {
     if (typeof data !== "object" || data === null) return undefined;
     const passing = Passing.of(data, this.#full);
-    return passing && new StreamedBody(passing, headers);
+    return passing && new StreamedBody(passing, bodyHeaders(message));
   }
 }
 

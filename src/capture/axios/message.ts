@@ -12,14 +12,36 @@ import { Passing } from "../passing.js";
 const FORM_LIMIT = 65_536;
 
 /**
- * The whole URL that is asked for. A serializer of the application's is not run a second time: what it made stands on
- * the request that went out.
+ * The whole URL that is asked for. Its query is taken from the request that went out, if there is one: a serializer of
+ * the application's is not run a second time, and axios's own way to say it costs more than all else about a call.
  */
 export function urlOf(instance: AxiosInstance, config: InternalAxiosRequestConfig, request: unknown): string {
-  if (!config.paramsSerializer) return instance.getUri(config);
+  const { params, paramsSerializer } = config;
+  const base = plainUrl(config);
+  if (base !== null && !params) return base;
   const { path } = (request ?? {}) as { path?: unknown };
-  const query = typeof path === "string" && path.includes("?") ? path.slice(path.indexOf("?")) : "";
-  return instance.getUri({ ...config, params: undefined, paramsSerializer: undefined }) + query;
+  const went = typeof path === "string" && redirectedTo(request) === null;
+  if (!went) return uriOf(instance, paramsSerializer ? { ...config, params: undefined } : config);
+  const asked = base ?? uriOf(instance, { ...config, params: undefined, paramsSerializer: undefined });
+  const query = path.indexOf("?");
+  return asked.replace(/[?#].*$/u, "") + (query === -1 ? "" : path.slice(query));
+}
+
+/** What axios takes for no URL is told as it was written. */
+function uriOf(instance: AxiosInstance, config: InternalAxiosRequestConfig): string {
+  try {
+    return instance.getUri(config);
+  } catch {
+    return String(config.url);
+  }
+}
+
+/** Without `params`, what axios asks for is what the application wrote; `null` where axios puts it together. */
+function plainUrl({ url, baseURL, allowAbsoluteUrls }: InternalAxiosRequestConfig): string | null {
+  if (typeof url !== "string") return null;
+  const absolute = /^(?:[a-z][a-z\d+\-.]*:)?\/\//iu.test(url);
+  if (!baseURL || (absolute && allowAbsoluteUrls !== false)) return absolute ? url : null;
+  return url === "" ? baseURL : `${baseURL.replace(/\/+$/u, "")}/${url.replace(/^\/+/u, "")}`;
 }
 
 /** What the last request of a call met, as the http adapter leaves it on the request. */
@@ -99,8 +121,14 @@ export class StreamedBody {
   }
 }
 
-/** The headers of a request's body; a form of the `form-data` package brings its own, which the adapter takes. */
-export function bodyHeaders({ headers, data }: InternalAxiosRequestConfig): Record<string, unknown> {
+/** A request or an answer, as far as it says what its body is. */
+export interface Message {
+  readonly headers?: unknown;
+  readonly data?: unknown;
+}
+
+/** The headers of a body; a form of the `form-data` package brings its own, which the adapter takes. */
+export function bodyHeaders({ headers, data }: Message = {}): Record<string, unknown> {
   const { getHeaders } = (data ?? {}) as { getHeaders?: () => Record<string, unknown> };
   return typeof getHeaders === "function" ? getHeaders.call(data) : headersOf(headers);
 }

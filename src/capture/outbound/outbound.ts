@@ -6,10 +6,9 @@
  * @see https://github.com/nodejs/undici/blob/main/docs/docs/api/DiagnosticsChannel.md
  * @module
  */
-import type { ExternalDetail } from "../../context/context.js";
+import { currentFrame, type ExternalDetail } from "../../context/context.js";
 import { detailNow, type CallOptions } from "../call.js";
 import type { Emit, Undo } from "../capture.js";
-import { isCarried } from "../outgoing.js";
 import { subscribeHttp } from "./http.js";
 import { serviceFinder, type CheckedOutboundOptions } from "./options.js";
 import { OutboundCall } from "./outbound-call.js";
@@ -32,7 +31,7 @@ export function captureOutbound(emit: Emit, options: CheckedOutboundOptions, too
   const serviceOf = serviceFinder(options);
   const begin: Begin = (request, url) => {
     // What axios sends is told as axios's call.
-    if (live.has(request) || isCarried()) return;
+    if (live.has(request) || currentFrame()?.carries) return;
     const service = URL.canParse(url) ? serviceOf(new URL(url)) : null;
     const detail = service !== null && detailNow(tools.detailOf(service));
     if (service === null || detail === false) return;
