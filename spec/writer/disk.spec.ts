@@ -2,27 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { WriterSettings } from "#dist/writer/protocol";
-import type { Writer } from "#dist/writer/writer";
-import { closeWriter, flush, openWriter } from "#dist/writer/writers";
+import { flush } from "#dist/writer/writers";
 import { cannotMount, mountOver, onDisk } from "../support/mounts.js";
-import { inFolder, linesOf, run, settings, until } from "./support.js";
+import { inFolder, linesOf, run, until, writing } from "./support.js";
 
 const DISK = 2_000_000;
-
-/** Runs `work` with a writer on `a.log` in `folder`. */
-async function writing(
-  folder: string,
-  options: Partial<WriterSettings>,
-  work: (writer: Writer) => Promise<void>,
-): Promise<void> {
-  const writer = openWriter(settings(folder, options), ({ count, why }) => `gap ${count}: ${why}`);
-  try {
-    await work(writer);
-  } finally {
-    closeWriter(writer);
-  }
-}
 
 /** A file that leaves about `left` bytes of the disk. */
 function fill(folder: string, left: number): string {

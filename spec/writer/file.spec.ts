@@ -20,11 +20,10 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { Backups } from "#dist/writer/backups";
-import type { GapReport } from "#dist/writer/gap";
 import type { WriterSettings } from "#dist/writer/protocol";
 import type { Writer } from "#dist/writer/writer";
-import { closeWriter, flush, openWriter } from "#dist/writer/writers";
-import { inFolder, linesOf, settings, until } from "./support.js";
+import { flush } from "#dist/writer/writers";
+import { inFolder, linesOf, settings, until, writing } from "./support.js";
 
 /** Runs `work` with a writer on `a.log` of a fresh folder. */
 function withWriter(
@@ -32,17 +31,9 @@ function withWriter(
   work: (writer: Writer, folder: string) => Promise<void> | void,
   prepare: (folder: string) => void = () => {},
 ): Promise<void> {
-  return inFolder(async (folder) => {
+  return inFolder((folder) => {
     prepare(folder);
-    const writer = openWriter(
-      settings(folder, options),
-      ({ count, why }: GapReport) => `gap ${count}: ${why}`,
-    );
-    try {
-      await work(writer, folder);
-    } finally {
-      closeWriter(writer);
-    }
+    return writing(folder, options, (writer) => work(writer, folder));
   });
 }
 
@@ -220,31 +211,6 @@ describe("a full ring", () => {
       await flush();
       assert.deepEqual(linesOf(folder, "a").slice(65), ["gap 2: the ring was full"]);
     }));
-
-  it("is not waited for while it has room, however long the disk stops", () =>
-    withWriter(
-      { ringBytes: 1 << 20, threadFile: join(__dirname, "programs", "stalling-thread.js") },
-      async (writer, folder) => {
-        const { wait } = Atomics;
-        let waits = 0;
-        Atomics.wait = (...args: unknown[]) => {
-          waits += 1;
-          return wait(...(args as Parameters<typeof wait>));
-        };
-        try {
-          writer.write("0", "memory");
-          await until(() => existsSync(join(folder, "stalled")));
-          for (let index = 1; index < 1000; index += 1) assert.ok(writer.write(line, "memory"));
-          assert.ok(existsSync(join(folder, "stalled")), "the disk still stood");
-          assert.equal(waits, 0);
-        } finally {
-          Atomics.wait = wait;
-        }
-        unlinkSync(join(folder, "stalled"));
-        await flush();
-        assert.deepEqual(linesOf(folder, "a"), ["0", ...Array.from({ length: 999 }, () => line)]);
-      },
-    ));
 
   it("makes the caller wait for the thread, and loses nothing", () =>
     withWriter({ onFull: "block", maxBlockMs: 60_000 }, async (writer, folder) => {

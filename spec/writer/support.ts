@@ -11,6 +11,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { THREAD_FILE } from "#dist/writer/crew";
 import type { WriterSettings } from "#dist/writer/protocol";
+import type { Writer } from "#dist/writer/writer";
+import { closeWriter, openWriter } from "#dist/writer/writers";
 
 const programs = join(__dirname, "programs");
 
@@ -66,6 +68,20 @@ export function settings(folder: string, options: Partial<WriterSettings> = {}):
     threadFile: THREAD_FILE,
     ...options,
   };
+}
+
+/** Runs `work` with a writer on `a.log` in `folder`. */
+export async function writing(
+  folder: string,
+  options: Partial<WriterSettings>,
+  work: (writer: Writer) => Promise<void> | void,
+): Promise<void> {
+  const writer = openWriter(settings(folder, options), ({ count, why }) => `gap ${count}: ${why}`);
+  try {
+    await work(writer);
+  } finally {
+    closeWriter(writer);
+  }
 }
 
 export async function until(condition: () => boolean): Promise<void> {

@@ -36,8 +36,11 @@ const RETRY_MS = 100;
 /** What `audit.health()` says of one file. */
 export interface FileHealth {
   readonly path: string;
-  /** `ok`; `failing`: the last attempt to write failed, lines wait; `full`: lines are being dropped. */
-  readonly state: "ok" | "failing" | "full";
+  /**
+   * `ok`; `slow`: a call has waited for the disk in vain, lines wait; `failing`: the last attempt to write failed, lines
+   * wait; `full`: lines are being dropped.
+   */
+  readonly state: "ok" | "slow" | "failing" | "full";
   /** Lines that stand in the file, since the process began. */
   readonly written: number;
   readonly dropped: number;
@@ -61,6 +64,8 @@ export class Writer implements Member {
   #rotationsFailed = 0;
   /** A wait for room has timed out: the next lines do not wait until there is room again. */
   #stalled = false;
+  /** A wait for a `write` of the thread has timed out: the next lines are queued until it has returned. */
+  #isSlow = false;
   #retryAt = 0;
   #exiting = false;
   #joined = false;
@@ -177,8 +182,10 @@ export class Writer implements Member {
 
   /** Takes the right to write, unless a failed attempt was a moment ago. */
   #canWrite(): boolean {
-    const resting = this.#isFailing && this.#retryAt > performance.now();
-    return !resting && this.#take(this.settings.maxBlockMs);
+    if (this.#isFailing && this.#retryAt > performance.now()) return false;
+    const taken = this.#take(this.#isSlow ? 0 : this.settings.maxBlockMs);
+    this.#isSlow = !taken;
+    return taken;
   }
 
   #whenFull(line: string): boolean {
@@ -377,16 +384,21 @@ export class Writer implements Member {
   }
 
   health(): FileHealth {
-    const state = this.#gap.open ? "full" : this.#isFailing ? "failing" : "ok";
     return {
       path: this.settings.path,
-      state,
+      state: this.#state,
       written: this.written,
       dropped: this.#dropped,
       queued_bytes: this.#ring.pendingBytes,
       rotations_failed: this.#rotationsFailed,
       last_error: this.#lastError,
     };
+  }
+
+  get #state(): FileHealth["state"] {
+    if (this.#gap.open) return "full";
+    if (this.#isFailing) return "failing";
+    return this.#isSlow && this.#ring.pendingBytes > 0 ? "slow" : "ok";
   }
 
   get #isFailing(): boolean {

@@ -1,5 +1,5 @@
 /**
- * The writer thread on a disk that stops: the first `write` makes a file `stalled` beside the log, and returns when
+ * The writer thread on a disk that stops: the first `write` makes a file `stopped` beside the log, and returns when
  * somebody has deleted it.
  */
 import fs from "node:fs";
@@ -7,18 +7,18 @@ import { dirname, join } from "node:path";
 
 const { writeSync } = fs;
 const pause = new Int32Array(new SharedArrayBuffer(4));
-let stalled = false;
+let stopped = false;
 
 Object.assign(fs, {
   writeSync(...args: Parameters<typeof writeSync>): number {
-    if (!stalled) stall(dirname(fs.readlinkSync(`/proc/self/fd/${args[0]}`)));
+    if (!stopped) stop(dirname(fs.readlinkSync(`/proc/self/fd/${args[0]}`)));
     return writeSync(...args);
   },
 });
 
-function stall(folder: string): void {
-  stalled = true;
-  const mark = join(folder, "stalled");
+function stop(folder: string): void {
+  stopped = true;
+  const mark = join(folder, "stopped");
   fs.closeSync(fs.openSync(mark, "w"));
   while (fs.existsSync(mark)) Atomics.wait(pause, 0, 0, 5);
 }
