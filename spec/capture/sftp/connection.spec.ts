@@ -33,9 +33,15 @@ onEachServer("an SFTP connection", (bench) => {
   it("is told with host and host key, as ssh-keygen prints it, and without any secret", async () => {
     const { client, events } = fresh();
     await client.connect(bench.server.login);
+    await rejection(client.connect({ ...bench.server.login, host: "elsewhere.example" }));
     await client.exists(bench.path("/inbox"));
     await client.end();
-    assert.deepEqual(events.map(outline), ["connect success", "exists success", "end success"]);
+    assert.deepEqual(events.map(outline), [
+      "connect success",
+      "connect failure",
+      "exists success",
+      "end success",
+    ]);
     for (const { host, details } of events) {
       assert.deepEqual([host, details["host_key"]], ["127.0.0.1", bench.server.hostKey]);
     }

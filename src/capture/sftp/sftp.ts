@@ -49,7 +49,9 @@ export function captureSftp(client: SftpLibrary, emit: Emit, options: SftpOption
         if (role === "within" || currentContext()?.muted) return Reflect.apply(method, client, args);
         const call = new SftpCall(name, args, connection, emit, options, role === "part" ? outer : undefined);
         session.enter();
-        const given = name === "connect" ? connectArguments(args, connection) : args;
+        // Where a connection stands, the library refuses to make another.
+        const connects = name === "connect" && !session.stands;
+        const given = connects ? connectArguments(args, connection) : args;
         return run(call, () => Reflect.apply(method, client, given));
       }),
     );
@@ -107,6 +109,10 @@ class WatchedSession {
 
   constructor(client: SftpLibrary) {
     this.#client = client as unknown as { sftp?: SftpSession };
+  }
+
+  get stands(): boolean {
+    return this.#client.sftp !== undefined;
   }
 
   enter(): void {
