@@ -36,6 +36,8 @@ import { externalDetailOf, type CheckedOptions, type ConsistencyOptions } from "
 import { createRedactor, type RedactionPolicy } from "./record/redactor.js";
 import { snapshot } from "./record/snapshot.js";
 import { Recording } from "./recording.js";
+import { fingerprint } from "./fingerprint.js";
+import { openFiles } from "./writer/writers.js";
 import { wrapClasses, type ClassHooks } from "./registry/classes.js";
 import { followClients, type OfferedClient } from "./registry/clients.js";
 import { AttachedTargets } from "./registry/targets.js";
@@ -163,6 +165,15 @@ export class Session {
       eventType: "AUDIT_STARTED",
       details: { pid: process.pid, node: process.version, service: this.#options.serviceName },
     });
+    const { redact, ...options } = this.#options;
+    this.recording.trail({
+      eventType: "CONFIG",
+      details: {
+        options: fingerprint(options),
+        redaction: fingerprint(withoutKey(redact)),
+        files: fingerprint(openFiles()),
+      },
+    });
     if (requests !== false) {
       this.#undos.push(runRequests(new RequestCapture(this.recording.emit, requests, actor)));
     }
@@ -219,6 +230,11 @@ function outboxChoice(
     emit: deliverLine,
     settled,
   };
+}
+
+/* Whether there is one, and not which: the hash of a short secret tells it. */
+function withoutKey({ pseudonymKey, ...policy }: RedactionPolicy): object {
+  return { ...policy, pseudonymKey: pseudonymKey !== undefined };
 }
 
 function nameOf(target: unknown): string {

@@ -19,6 +19,8 @@ import {
 } from "activity-audit";
 import { assertRecord } from "../support/schema.js";
 
+type TrailRecord = Extract<AuditRecord, { name: "audit.trail" }>;
+
 let directory: string;
 
 function configure(): void {
@@ -57,6 +59,14 @@ afterEach(async () => {
   await shutdown();
   rmSync(directory, { recursive: true, force: true });
 });
+
+/** What the trail says of a configuration. */
+async function configOf(options: Partial<AuditOptions>): Promise<Record<string, unknown>> {
+  audit.start({ serviceName: "spec", ...options });
+  await audit.stop();
+  return (written("audit") as TrailRecord[]).filter(({ event_type }) => event_type === "CONFIG").at(-1)!
+    .details;
+}
 
 describe("audit.start", () => {
   const wrong: [string, unknown, AuditErrorCode, RegExp][] = [
@@ -141,12 +151,34 @@ describe("audit.start", () => {
     configure();
     audit.start({ serviceName: "spec", extra: { region: "eu" } });
     await audit.stop();
-    const [started, stopped, ...more] = written("audit");
-    assert.deepEqual(more, []);
-    assert.ok(started?.name === "audit.trail" && stopped?.name === "audit.trail");
-    assert.deepEqual([started.event_type, stopped.event_type], ["AUDIT_STARTED", "AUDIT_STOPPED"]);
+    const trail = written("audit") as TrailRecord[];
+    assert.deepEqual(
+      trail.map(({ name, event_type }) => `${name} ${event_type}`),
+      ["audit.trail AUDIT_STARTED", "audit.trail CONFIG", "audit.trail AUDIT_STOPPED"],
+    );
+    const started = trail[0]!;
     assert.deepEqual(started.extra, { region: "eu" });
     assert.equal(started.service_name, "spec");
+  });
+
+  it("says by hashes whether the configuration or the redaction has changed, and tells no secret", async () => {
+    configure();
+    const first = await configOf({
+      redact: { mask: ["phone"], pseudonymKey: "a key that nobody must guess" },
+    });
+    assert.deepEqual(Object.keys(first), ["options", "redaction", "files"]);
+    for (const hash of Object.values(first)) assert.match(hash as string, /^[0-9a-f]{64}$/u);
+    const same = await configOf({
+      redact: { pseudonymKey: "another key, as long as that", mask: ["phone"] },
+    });
+    assert.deepEqual(same, first);
+    const redacted = await configOf({
+      redact: { mask: ["phone", "name"], pseudonymKey: "a key that nobody must guess" },
+    });
+    assert.deepEqual({ ...redacted, redaction: first.redaction }, first);
+    assert.notEqual(redacted.redaction, first.redaction);
+    const other = await configOf({ external: false, extra: { big: 1n } });
+    assert.notEqual(other.options, first.options);
   });
 });
 
@@ -209,7 +241,7 @@ describe("records that the application makes", () => {
       audit.ignore(() => audit.record({ action: "not.recorded" }));
     });
     await audit.flush();
-    const [, exported, ...more] = written("audit");
+    const [, , exported, ...more] = written("audit");
     assert.deepEqual(more, []);
     assert.ok(exported?.name === "audit.event");
     assert.deepEqual(exported.user, { id: "cron" });

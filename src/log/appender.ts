@@ -14,9 +14,10 @@ import { encode, encodeLine, printable } from "../record/encode.js";
 import { buildTrail } from "../record/stated.js";
 import { formatTimestamp } from "../record/timestamp.js";
 import type { GapReport } from "../writer/gap.js";
+import type { Retired } from "../writer/seal/retired.js";
 import type { WriterSettings } from "../writer/protocol.js";
 import type { Writer } from "../writer/writer.js";
-import { closeWriter, openWriter } from "../writer/writers.js";
+import { closeWriter, openWriter, type SealedEvents } from "../writer/writers.js";
 import { auditLayout, jsonLayout, ownRender } from "./layouts.js";
 import { appenderSchema, durabilityOf, writerSettings } from "./options.js";
 import { logRuntime } from "./runtime.js";
@@ -47,7 +48,11 @@ export function configure(config: unknown, layouts: LayoutsParam): AuditAppender
   const render = own ?? foreignRender(layouts, layout as CustomLayout);
   const durability = durabilityOf(options.durability);
   const seal = sealSettings(options.seal, layout as { serviceName?: string } | undefined);
-  const writer = open(writerSettings(filename, options, seal), witnessOf(options.seal));
+  const witness = witnessOf(options.seal);
+  const writer = open(writerSettings(filename, options, seal), {
+    describeRetired: retiredLine,
+    ...(witness && { witness }),
+  });
 
   const append = (event: LoggingEvent): void => {
     try {
@@ -74,9 +79,9 @@ function told(error: unknown): void {
   fault("log.appender", error);
 }
 
-function open(settings: WriterSettings, witness: ReturnType<typeof witnessOf>): Writer {
+function open(settings: WriterSettings, sealed: SealedEvents): Writer {
   try {
-    return openWriter(settings, gapLine, printable, witness);
+    return openWriter(settings, gapLine, printable, sealed);
   } catch (error) {
     throw new AuditError("AUDIT_DIRECTORY_UNWRITABLE", [settings.path, (error as Error).message], {
       cause: error,
@@ -112,9 +117,16 @@ function foreignRender(layouts: LayoutsParam, layout: CustomLayout): (event: Log
 }
 
 function gapLine({ from, to, count, why }: GapReport): string {
-  const details = { from: formatTimestamp(from), to: formatTimestamp(to), count, why };
+  return trailLine("GAP", { from: formatTimestamp(from), to: formatTimestamp(to), count, why });
+}
+
+function retiredLine(retired: Retired): string {
+  return trailLine("RETENTION", { ...retired });
+}
+
+function trailLine(eventType: "GAP" | "RETENTION", details: Readonly<Record<string, unknown>>): string {
   const record = buildTrail(
-    { eventType: "GAP", details },
+    { eventType, details },
     { at: Date.now(), context: undefined },
     { recordId: uuidv7(), serviceName: logRuntime().serviceName },
   );

@@ -10,6 +10,7 @@ import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { fault } from "../health.js";
+import { readRetired, type Retired } from "./seal/retired.js";
 import { backupPattern } from "./backup-name.js";
 import type { FileSettings } from "./protocol.js";
 
@@ -30,6 +31,7 @@ export class Backups {
   constructor(
     private readonly settings: FileSettings,
     private readonly graceMs = GRACE_MS,
+    private readonly tellRetired: (retired: Retired) => void = () => {},
   ) {}
 
   /** Tidies up some seconds from now. Does not keep the process alive; the next process goes on with it. */
@@ -52,8 +54,11 @@ export class Backups {
     this.#running = true;
     try {
       if (this.settings.gzip) await this.#compress();
-      for (const { path } of beyond(await this.#list(), this.settings.keep, Date.now()))
+      for (const { path } of beyond(await this.#list(), this.settings.keep, Date.now())) {
+        // Before it is gone: who verifies the trail must not take it for missing.
+        if (this.settings.seal) this.tellRetired(await readRetired(path));
         await rm(path, { force: true });
+      }
     } finally {
       this.#running = false;
     }

@@ -12,6 +12,7 @@ import { beforeEnd } from "./exit.js";
 import type { GapReport } from "./gap.js";
 import type { WriterSettings } from "./protocol.js";
 import type { Printable } from "./ring.js";
+import type { Retired } from "./seal/retired.js";
 import { type FileHealth, Writer } from "./writer.js";
 
 /** At the end of the process: how long to wait for the thread's last `write` before taking over from it. */
@@ -32,6 +33,14 @@ let flushed = 0;
 /** Lines of writers that have been closed. */
 let writtenBefore = 0;
 
+/** What a sealed file needs of its opener. */
+export interface SealedEvents {
+  /** Is told of each checkpoint. */
+  witness?(witnessed: Witnessed): void;
+  /** Makes the line that tells of a backup that will be deleted. */
+  describeRetired?(retired: Retired): string;
+}
+
 /**
  * The writer of a file: a new one, or the one that has it open already (its settings then hold).
  *
@@ -41,17 +50,19 @@ export function openWriter(
   settings: WriterSettings,
   describeGap: (gap: GapReport) => string,
   printable: Printable = (line) => line,
-  witness?: (witnessed: Witnessed) => void,
+  sealed: SealedEvents = {},
 ): Writer {
   const known = entries.get(settings.path);
   if (known) {
     known.users += 1;
     return known.writer;
   }
-  const backups = new Backups(settings);
-  const writer = new Writer(settings, crew, describeGap, printable, {
+  const backups: Backups = new Backups(settings, undefined, (retired) => {
+    if (sealed.describeRetired) writer.write(sealed.describeRetired(retired), "os");
+  });
+  const writer: Writer = new Writer(settings, crew, describeGap, printable, {
     rotated: () => backups.tidySoon(),
-    ...(witness && { checkpoint: witness }),
+    ...(sealed.witness && { checkpoint: sealed.witness }),
   });
   entries.set(settings.path, { writer, backups, users: 1 });
   forget ??= beforeEnd(drainAll);
@@ -74,6 +85,14 @@ export function closeWriter(writer: Writer): void {
   crew.dismiss();
   forget?.();
   forget = undefined;
+}
+
+/** How the files are written that are open now, without keys. */
+export function openFiles(): object[] {
+  return [...entries.values()].map(({ writer }) => {
+    const { seal, ...settings } = writer.settings;
+    return { ...settings, sealed: seal !== undefined, keyed: writer.chain?.keyId !== null };
+  });
 }
 
 /** How far to go, and how long to wait. */

@@ -19,6 +19,7 @@ log4js.configure(
     durability: (process.env.DURABILITY as "memory" | "os" | undefined) ?? "memory",
     maxBlockMs: 60_000,
     ringBytes: Number(process.env.RING_BYTES ?? 8_388_608),
+    ...(process.env.KEEP && { keep: { files: Number(process.env.KEEP) } }),
     ...(process.env.SEAL && { seal: JSON.parse(process.env.SEAL) as SealOptions | boolean }),
     ...(process.env.FAULT && { threadFile: join(__dirname, "faulty-thread.js") }),
   }),
@@ -83,6 +84,11 @@ const ends: Record<string, () => void> = {
     setTimeout(log, 100);
   },
   /** Until it is killed. */
+  /** Long enough for backups to be deleted. */
+  keeps() {
+    log();
+    setTimeout(() => {}, 7000);
+  },
   /** Until it is killed. */
   storm() {
     setInterval(() => log(20), 2);

@@ -8,7 +8,7 @@ import type { KeyObject } from "node:crypto";
 import { HEADROOM, LineDigest } from "../../seal/digest.js";
 import { readSeal, type Seal } from "../../seal/line.js";
 import type { Line } from "../lines.js";
-import { claimsCheckpoint, faultOf, readDetails } from "./checkpoint.js";
+import { claimsCheckpoint, claimsRetention, faultOf, readDetails, readRetired } from "./checkpoint.js";
 import type { ChainKeys } from "./keys.js";
 import type { FileScan, OddLine, Place, Run } from "./types.js";
 
@@ -70,6 +70,7 @@ export class FileScanner {
     // Made when it is asked for: most lines are not the last.
     state.run.last = line as unknown as Place;
     if (isCheckpoint) this.#checkpoint(line, seal, state, previous);
+    else if (claimsRetention(bytes)) this.scan.retired.push(...readRetired(bytes));
   }
 
   /** Ends the scan; the last lines of the runs get their places. */
