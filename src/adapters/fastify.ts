@@ -5,6 +5,7 @@
  */
 import type { FastifyPluginCallback, FastifyRequest } from "fastify";
 import type { Edge } from "../capture/http/recorder.js";
+import type { RequestCapture } from "../capture/http/requests.js";
 import { runningRequests, type Requests } from "../capture/http/running.js";
 import { captureServer } from "../capture/http/server.js";
 import { recorderOf } from "../capture/http/tee.js";
@@ -13,8 +14,10 @@ import { describeHandler } from "./handler.js";
 /** The plugin for the capture that `requests` gives; it does nothing while that is `undefined`. */
 export function fastifyAdapter(requests: Requests): FastifyPluginCallback {
   const plugin: FastifyPluginCallback = (fastify, _options, ready) => {
+    let watched: RequestCapture | undefined;
     const watchServer = (): void => {
       const capture = requests();
+      watched = capture;
       // Sees also what comes to no hook: upgrades, and URLs that cannot be read.
       capture?.once(fastify.server, () => captureServer(fastify.server, capture));
     };
@@ -23,9 +26,9 @@ export function fastifyAdapter(requests: Requests): FastifyPluginCallback {
       done();
     });
     fastify.addHook("onRequest", (request, reply, done) => {
-      watchServer();
       const capture = requests();
       if (capture === undefined) return done();
+      if (capture !== watched) watchServer();
       capture.run(capture.begin(request.raw as never, reply.raw as never, edge, request), done);
     });
     fastify.addHook("onError", (request, _reply, error, done) => {

@@ -88,10 +88,17 @@ function plainFields(extra: Extra): object {
 }
 
 /** Asks the context who acts. Whoever made the context counts an `actor` that throws; here it is nobody. */
-export function contextUser(context: AuditContext | undefined): RecordUser | null {
-  if (context === undefined) return null;
+export function actorOf(context: AuditContext | undefined): Actor | null {
   try {
-    return userOf(context.actor());
+    return context?.actor() ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function contextUser(context: AuditContext | undefined): RecordUser | null {
+  try {
+    return userOf(actorOf(context));
   } catch {
     return null;
   }

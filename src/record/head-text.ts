@@ -24,22 +24,23 @@ const CHANGING = new Set(["content-length", "etag", "last-modified", "x-request-
 interface HeaderName {
   /** In lower case. */
   readonly name: string;
-  /** With its colon. */
+  /** With a comma before and a colon behind. */
   readonly json: string;
+  readonly path: string;
   readonly action: KeyAction;
   readonly unusual: boolean;
   /** The message in which it stood last. */
   seen: number;
   /** Its last value, unless that is a secret: clients send the same again. */
   value: string | undefined;
-  valueJson: string;
+  field: string;
 }
 
 interface HeaderLine {
   readonly text: string;
   readonly name: HeaderName;
   readonly value: string;
-  /** The value's; `undefined` of a line that is not kept. */
+  /** A comma, the name and the value; `undefined` of a line that is not kept. */
   readonly json: string | undefined;
 }
 
@@ -79,9 +80,9 @@ export class HeadTexts {
     for (let index = 0; index + 1 < list.length; index += 2) {
       const value = list[index + 1]!;
       const name = this.nameAt(index, list[index]!);
-      const valueJson = this.seen(name, value) ? this.valueJson(name, value, hider, parent) : undefined;
-      if (valueJson === undefined) return undefined;
-      json += (index === 0 ? "" : ",") + name.json + valueJson;
+      const field = this.seen(name, value) ? this.field(name, value, hider, parent) : undefined;
+      if (field === undefined) return undefined;
+      json += json === "" ? field.slice(1) : field;
     }
     return this.end(json);
   }
@@ -94,12 +95,12 @@ export class HeadTexts {
     for (let index = 0; at > 1 && text.charCodeAt(at) !== RETURN; index += 1) {
       const line = this.lineAt(index, text, at);
       if (line === undefined) break;
-      const value = this.seen(line.name, line.value)
-        ? (line.json ?? this.valueJson(line.name, line.value, hider, parent))
+      const field = this.seen(line.name, line.value)
+        ? (line.json ?? this.field(line.name, line.value, hider, parent))
         : undefined;
-      if (value === undefined) return undefined;
-      json += (index === 0 ? "" : ",") + line.name.json + value;
-      if (line.json === undefined) this.keep(index, line, value);
+      if (field === undefined) return undefined;
+      json += json === "" ? field.slice(1) : field;
+      if (line.json === undefined) this.keep(index, line, field);
       at += line.text.length + 2;
     }
     return this.end(json);
@@ -175,12 +176,13 @@ export class HeadTexts {
     const unusual = !usual || name.length > MAX_PUBLIC || name === "__proto__" || name === "set-cookie";
     return {
       name,
-      json: `${JSON.stringify(name)}:`,
+      json: `,${JSON.stringify(name)}:`,
+      path: step(name),
       action,
       unusual,
       seen: 0,
       value: undefined,
-      valueJson: "",
+      field: "",
     };
   }
 
@@ -193,19 +195,20 @@ export class HeadTexts {
     return true;
   }
 
-  private valueJson(header: HeaderName, value: string, hider: Hider, parent: string): string | undefined {
+  /** A comma, the name and the value. */
+  private field(header: HeaderName, value: string, hider: Hider, parent: string): string | undefined {
     const { action } = header;
-    if (value === header.value) return header.valueJson;
+    if (value === header.value) return header.field;
     if (action === "keep" || action === "public") {
       const clean = (action === "public" && value.length <= MAX_PUBLIC) || this.check.part(value, 1);
       if (!clean) return undefined;
-      const json = quoted(value);
-      if (value.length > MAX_KNOWN_LENGTH) return json;
+      const field = header.json + quoted(value);
+      if (value.length > MAX_KNOWN_LENGTH) return field;
       header.value = value;
-      header.valueJson = json;
-      return json;
+      header.field = field;
+      return field;
     }
-    return JSON.stringify(hider.value(action, value, parent + step(header.name)));
+    return header.json + JSON.stringify(hider.value(action, value, parent + header.path));
   }
 }
 

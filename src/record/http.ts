@@ -53,15 +53,20 @@ export function headerText(headers: Fields, name: string): string {
 
 /** Splits a URL or the target of a request line; the fragment, which is never sent, is dropped. */
 export function splitUrl(url: string): { readonly base: string; readonly query: Fields } {
+  const { base, query } = cutUrl(url);
+  return { base, query: formFields(query) };
+}
+
+/** The same, with the query as it is. */
+export function cutUrl(url: string): { readonly base: string; readonly query: string } {
   const hash = url.indexOf("#");
   const sent = hash === -1 ? url : url.slice(0, hash);
   const mark = sent.indexOf("?");
-  return mark === -1
-    ? { base: sent, query: {} }
-    : { base: sent.slice(0, mark), query: formFields(sent.slice(mark + 1)) };
+  return mark === -1 ? { base: sent, query: "" } : { base: sent.slice(0, mark), query: sent.slice(mark + 1) };
 }
 
-const PLAIN_FORM = /^[\w.~*!()',:;@/$?=-]+(?:&[\w.~*!()',:;@/$?=-]+)*$/;
+/** Pairs of which nothing is encoded. */
+export const PLAIN_FORM = /^[\w.~*!()',:;@/$?=-]+(?:&[\w.~*!()',:;@/$?=-]+)*$/;
 
 /** `application/x-www-form-urlencoded` as an object; a name that comes more than once has a list. */
 export function formFields(text: string): Fields {

@@ -8,14 +8,16 @@
  *
  * @module
  */
+import type { Actor, AuditContext } from "../context/context.js";
+import { types } from "node:util";
 import type { CapturedBody, RequestEvent } from "../capture/event.js";
 import { bodyOf, isPlainJson, joined } from "./body.js";
 import type { CleanCheck } from "./clean.js";
-import { contextUser, merged, type Stamp } from "./common.js";
+import { actorOf, merged, type Stamp, userOf } from "./common.js";
 import { errorMessage } from "./error.js";
 import { type HeadText, HeadTexts, quoted, quotedOrNull } from "./head-text.js";
 import { Hider, type Pseudonym } from "./hide.js";
-import { splitUrl } from "./http.js";
+import { cutUrl, formFields, PLAIN_FORM } from "./http.js";
 import { JsonScan } from "./json-scan.js";
 import { LIMITS, MAX_IDENTIFIER, type Limits, VALUE_COST } from "./limits.js";
 import { hasEcho } from "./sweep.js";
@@ -27,6 +29,8 @@ const NAMES =
   "user extra error_message request_repr response_repr method path query_params headers body client_ip status_code";
 /** Of `Limits.total`, for the two bodies; the rest of the line may have a fifth of the whole in characters. */
 const BODIES = 2;
+/** Fields of an actor that is written by hand. */
+const MAX_FLAT = 32;
 const REST = 5;
 
 export class RequestLines {
@@ -83,14 +87,14 @@ export class RequestLines {
     const answered = asked && this.answerHead(event, hider);
     if (!answered) return undefined;
     const { contentType, contentEncoding } = answered;
-    const { base, query } = splitUrl(event.url);
-    const user = this.checkedJson(contextUser(context), 0);
+    const { base, query } = cutUrl(event.url);
+    const user = this.userJson(context);
     const own = event.action === null ? event.extra : { action: event.action, ...event.extra };
     const extraJson = this.extraJson(extra, merged(context?.extra, own));
     const error = errorMessage(event.error);
     const requestBody = this.bodyJson(event.requestBody, asked.contentType, asked.contentEncoding);
     const responseBody = this.bodyJson(event.responseBody, contentType, contentEncoding);
-    const queryJson = isEmpty(query) ? "{}" : this.checkedJson(query, 1);
+    const queryJson = query === "" ? "{}" : this.queryJson(query);
     if (user === undefined || extraJson === undefined || queryJson === undefined) return undefined;
     if (requestBody === undefined || responseBody === undefined) return undefined;
     if (!this.check.part(event.method, 1) || !this.check.part(base, 1)) return undefined;
@@ -98,7 +102,7 @@ export class RequestLines {
 
     const { findings, echoes } = hider;
     const redacted =
-      findings.length === 0 ? "" : `"redacted":${JSON.stringify(findings.map(({ path }) => path))},`;
+      findings.length === 0 ? "" : `"redacted":[${findings.map(({ path }) => quoted(path)).join()}],`;
     const line =
       `{"timestamp":"${formatTimestamp(event.at)}","level":"API","name":"audit.request",` +
       `"message":"Audit Internal Request","service_name":${this.service.json(stamp.serviceName)},"user":${user},` +
@@ -122,6 +126,42 @@ export class RequestLines {
     const { responseHeaders } = event;
     if (typeof responseHeaders === "string") return this.heads.ofHead(responseHeaders, hider, parent);
     return isEmpty(responseHeaders) ? this.heads.ofList([], hider, parent) : undefined;
+  }
+
+  private userJson(context: AuditContext | undefined): string | undefined {
+    const actor = actorOf(context);
+    return actor === null ? "null" : (this.flatJson(actor) ?? this.checkedJson(userOf(actor), 0));
+  }
+
+  /**
+   * Of an actor that is a plain object of texts and numbers, its id first. Of any other, `undefined`: nothing is
+   * read but fields that are values, so no getter runs.
+   */
+  private flatJson(actor: Actor): string | undefined {
+    if (types.isProxy(actor) || Object.getPrototypeOf(actor) !== Object.prototype) return undefined;
+    const keys = Object.keys(actor);
+    if (keys.length > MAX_FLAT) return undefined;
+    let json = "";
+    for (const key of keys) {
+      const value: unknown = Object.getOwnPropertyDescriptor(actor, key)?.value;
+      if (json === "" && key !== "id") return undefined;
+      if (this.rules.keys.actionOf(key) !== "keep" || !this.check.part(value, 1)) return undefined;
+      if (typeof value === "string") json += `,${quoted(key)}:${quoted(value)}`;
+      else if (typeof value === "number") json += `,${quoted(key)}:${value}`;
+      else return undefined;
+    }
+    return json === "" ? undefined : `{${json.slice(1)}}`;
+  }
+
+  /** As `formFields` reads it, where no name comes twice. */
+  private queryJson(query: string): string | undefined {
+    const pairs = PLAIN_FORM.test(query) ? query.split("&") : [];
+    if (pairs.length !== 1) return this.checkedJson(formFields(query), 1);
+    const equals = query.indexOf("=");
+    const name = equals === -1 ? query : query.slice(0, equals);
+    const value = equals === -1 ? "" : query.slice(equals + 1);
+    if (this.rules.keys.actionOf(name) !== "keep" || !this.check.part(value, 2)) return undefined;
+    return `{${quoted(name)}:${quoted(value)}}`;
   }
 
   private extraJson(every: object, own: object): string | undefined {

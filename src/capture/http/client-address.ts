@@ -5,7 +5,7 @@
  * @see https://expressjs.com/en/guide/behind-proxies.html
  * @module
  */
-import { BlockList, isIP } from "node:net";
+import { BlockList, isIP, type Socket } from "node:net";
 
 /**
  * Which proxies are believed: `true` all of them, a number so many hops, addresses or ranges in CIDR form
@@ -49,6 +49,20 @@ export function clientAddress(
     address = told.pop() || address;
   }
   return address;
+}
+
+const peers = new WeakMap<Socket, string>();
+
+/** The socket's own remote address, asked for once: Node makes an object each time, and a connection has many requests. */
+export function peerOf(socket: Socket | null | undefined): string | null {
+  if (!socket) return null;
+  let peer = peers.get(socket);
+  if (peer === undefined) {
+    peer = socket.remoteAddress;
+    if (peer === undefined) return null;
+    peers.set(socket, peer);
+  }
+  return peer;
 }
 
 /** An IPv4 address that was mapped into IPv6 is the IPv4 address. */

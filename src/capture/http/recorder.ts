@@ -12,7 +12,7 @@ import type { CapturedBody, RequestEvent } from "../event.js";
 import { activityLine, type RequestValues } from "./activity.js";
 import { BodyTee } from "./body.js";
 import { isNoise, pathOf } from "./choice.js";
-import { clientAddress, plainAddress } from "./client-address.js";
+import { clientAddress, peerOf, plainAddress } from "./client-address.js";
 import { sentHead, sentHeaders } from "./headers.js";
 import { MultipartReader, multipartBoundary } from "./multipart.js";
 import type { Detail, RequestPolicy } from "./options.js";
@@ -38,6 +38,8 @@ export class RequestRecorder implements RequestPart {
   readonly context: RequestScope;
   /** True where `tee` had to watch the very object, and not its prototype. */
   ownMessage = false;
+  /** Among the requests under way. */
+  place = -1;
   ownResponse = false;
   readonly #policy: RequestPolicy;
   readonly #message: IncomingMessage;
@@ -77,7 +79,7 @@ export class RequestRecorder implements RequestPart {
     this.#url = (message as { originalUrl?: string }).originalUrl ?? message.url ?? "/";
     this.#path = pathOf(this.#url);
     // A socket forgets its peer when it closes, and the request is recorded after that.
-    this.#peer = message.socket?.remoteAddress ?? null;
+    this.#peer = peerOf(message.socket);
     this.#encrypted = (message.socket as { encrypted?: boolean } | null)?.encrypted === true;
     const recorded = policy.captures(this.#path, message);
     this.#detail = recorded ? policy.detail(this.#path, message) : null;
@@ -186,13 +188,12 @@ export class RequestRecorder implements RequestPart {
     };
   }
 
-  #extra(outcome: Outcome): Record<string, unknown> {
-    return {
-      ...this.context.extra,
-      ...this.#facts.extra,
-      // A line that says what was done would be untrue of a request that failed.
-      ...(this.#activity !== null && outcome === "success" && { activity: this.#activity }),
-    };
+  #extra(outcome: Outcome): Readonly<Record<string, unknown>> {
+    // A line that says what was done would be untrue of a request that failed.
+    const done = this.#activity !== null && outcome === "success";
+    const { extra } = this.#facts;
+    if (!done && extra === undefined) return this.context.extra;
+    return { ...this.context.extra, ...extra, ...(done && { activity: this.#activity }) };
   }
 
   #answeredHeaders(answered: boolean, all: boolean): RequestEvent["responseHeaders"] {
@@ -238,7 +239,6 @@ export class RequestRecorder implements RequestPart {
 }
 
 const noFacts: RequestFacts = Object.freeze({});
-const noExtra: Readonly<Record<string, unknown>> = Object.freeze({});
 const noBody: CapturedBody = Object.freeze({ chunks: [], bytes: 0, truncated: false });
 
 function requestTee(message: IncomingMessage, limit: number): BodyTee {
@@ -267,7 +267,7 @@ function merged(known: RequestFacts, more: RequestFacts): RequestFacts {
     skipped: more.skipped ?? known.skipped ?? false,
     bodies: more.bodies ?? known.bodies,
     headers: more.headers ?? known.headers,
-    extra: more.extra ? { ...known.extra, ...more.extra } : (known.extra ?? noExtra),
+    ...((more.extra || known.extra) && { extra: { ...known.extra, ...more.extra } }),
   };
 }
 

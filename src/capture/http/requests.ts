@@ -5,9 +5,10 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ActorLike } from "../../context/actor.js";
-import { runInContext } from "../../context/context.js";
+import { currentContext, runInContext } from "../../context/context.js";
 import { fault, guarded } from "../../health.js";
 import type { Emit, Undo } from "../capture.js";
+import { OpenRequests } from "./open-requests.js";
 import { requestPolicy, type FromRequest, type RequestOptions, type RequestPolicy } from "./options.js";
 import { RequestRecorder, type Edge } from "./recorder.js";
 import { recorderOf, tee, watchPrototypes } from "./tee.js";
@@ -15,7 +16,7 @@ import { recorderOf, tee, watchPrototypes } from "./tee.js";
 export class RequestCapture {
   readonly #emit: Emit;
   readonly #policy: RequestPolicy;
-  readonly #open = new Set<RequestRecorder>();
+  readonly #open = new OpenRequests<RequestRecorder>();
   readonly #watched = new WeakSet<object>();
   readonly #undos: Undo[] = [watchPrototypes()];
   #stopped = false;
@@ -58,7 +59,10 @@ export class RequestCapture {
 
   /** Runs `work` as a part of the request; it returns and throws as without us. */
   run<T>(recorder: RequestRecorder | null, work: () => T): T {
-    return recorder === null ? work() : runInContext(recorder.context, work);
+    // An outer capture may have entered it already.
+    return recorder === null || recorder.context === currentContext()
+      ? work()
+      : runInContext(recorder.context, work);
   }
 
   /**
@@ -81,7 +85,7 @@ export class RequestCapture {
   /** Records no new request; those under way are told as they are, with the outcome `unknown`. */
   stop(): void {
     this.#stopped = true;
-    for (const recorder of this.#open) recorder.abandoned();
+    for (const recorder of this.#open.all()) recorder.abandoned();
     for (const undo of this.#undos.splice(0).toReversed()) guarded("capture.http", undo);
   }
 

@@ -89,6 +89,13 @@ function watchPrototype(target: object, methods: Record<string, Watch>): Undo[] 
   });
 }
 
+/** What nobody listens to needs no context; most of what a stream says is of that kind. */
+function emitIn(recorder: RequestRecorder, method: Method, target: any, args: ArrayLike<unknown>): any {
+  return target.listenerCount(args[0]) === 0
+    ? Reflect.apply(method, target, args)
+    : pass(recorder, method, target, args);
+}
+
 /** Calls the method itself, in the request's context unless it is there already, as in `audit.ignore`. */
 function pass(recorder: RequestRecorder, method: Method, target: unknown, args: ArrayLike<unknown>): any {
   return currentContext()?.request === recorder
@@ -121,7 +128,7 @@ const requestMethods: Record<string, Watch> = {
       if (recorder === undefined) return Reflect.apply(method, this, arguments);
       // A pipelined request whose turn to be answered never came: its response has no socket that could close.
       if (type === "close" && this.socket?.destroyed) recorder.lost();
-      return pass(recorder, method, this, arguments);
+      return emitIn(recorder, method, this, arguments);
     },
 };
 
@@ -144,6 +151,6 @@ const responseMethods: Record<string, Watch> = {
       if (recorder === undefined) return Reflect.apply(method, this, arguments);
       if (type === "finish") recorder.sent();
       else if (type === "close") recorder.closed();
-      return pass(recorder, method, this, arguments);
+      return emitIn(recorder, method, this, arguments);
     },
 };
