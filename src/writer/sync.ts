@@ -1,5 +1,5 @@
 /**
- * Brings a file to the disk without stopping the calling thread.
+ * Brings files to the disk without stopping the calling thread.
  *
  * @module
  */
@@ -7,32 +7,68 @@ import { close, fsync } from "node:fs";
 import { open } from "node:fs/promises";
 import { promisify } from "node:util";
 import { fault } from "../health.js";
+import { RETIRED } from "./protocol.js";
 
+/** Rejects when the disk fails. A file that is not there any more needs nothing. */
 export async function syncPath(path: string): Promise<void> {
-  const file = await open(path, "r");
+  const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
   try {
-    await file.sync();
+    await file?.sync();
   } finally {
-    await file.close();
+    await file?.close();
   }
 }
 
-/** For a backup. Never rejects: its lines are in it already, or, compressed, in another. */
-export async function syncBackup(path: string): Promise<void> {
-  try {
-    await syncPath(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") fault("writer.disk", error);
-  }
-}
-
-/** For a descriptor that nobody writes to any more. Never rejects: its lines are in the file already. */
-export async function syncAndClose(fd: number): Promise<void> {
+async function syncAndClose(fd: number): Promise<void> {
   try {
     await promisify(fsync)(fd);
-  } catch (error) {
-    fault("writer.disk", error);
   } finally {
     close(fd, () => {});
+  }
+}
+
+/** The files of a writer that have become backups, while they are brought to the disk. */
+export class Retiring {
+  /** Backups that the thread has told of, of those that it has counted in shared memory. */
+  #heard = 0;
+  readonly #syncing = new Set<Promise<void>>();
+
+  /** @param words - of the ring that the thread writes from */
+  constructor(private readonly words: Int32Array) {}
+
+  /** A backup that this thread has made; its descriptor is closed too. */
+  addOwn(fd: number): void {
+    this.#add(syncAndClose(fd));
+  }
+
+  /** A backup of the thread's; without a path it has been deleted, or is on the disk already. */
+  addTold(path: string | undefined): void {
+    this.#heard += 1;
+    if (path !== undefined) this.#add(syncPath(path));
+  }
+
+  /** Of a thread that is gone nothing more is heard. */
+  threadLost(): void {
+    this.#heard = Atomics.load(this.words, RETIRED);
+  }
+
+  /** Whether the thread has made a backup that its message has not told of yet. */
+  get isBehind(): boolean {
+    return this.#heard < Atomics.load(this.words, RETIRED);
+  }
+
+  async synced(): Promise<void> {
+    await Promise.all(this.#syncing);
+  }
+
+  /* A fault of the disk costs no line: all stand in the file already. */
+  #add(syncing: Promise<void>): void {
+    const done: Promise<void> = syncing
+      .catch((error: unknown) => fault("writer.disk", error))
+      .then(() => void this.#syncing.delete(done));
+    this.#syncing.add(done);
   }
 }

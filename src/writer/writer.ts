@@ -15,7 +15,6 @@ import {
   type Durability,
   FAILING,
   READ_AT,
-  RETIRED,
   type SealSettings,
   type SharedChain,
   type ThreadNews,
@@ -26,7 +25,7 @@ import { beginChain } from "./seal/chain.js";
 import { appendSealed, writeCheckpoint } from "./seal/drain.js";
 import { Sealer } from "./seal/sealer.js";
 import { settleFlight } from "./settle.js";
-import { syncAndClose, syncBackup, syncPath } from "./sync.js";
+import { Retiring, syncPath } from "./sync.js";
 
 /** No progress for so long while a caller waits for room: the thread is taken for hung, or dead. */
 const HUNG_MS = 500;
@@ -69,14 +68,11 @@ export class Writer implements Member {
   #retryAt = 0;
   #exiting = false;
   #joined = false;
-  /** Files that the thread has told of as backups, of those that it has counted in shared memory. */
-  #retiredSeen = 0;
   readonly chain: SharedChain | undefined;
   readonly #seal: Sealer | undefined;
   /** The last checkpoint that the thread was woken after. */
   #checkpointSeen = -1;
-  /** Files that have become backups, while they are brought to the disk. */
-  readonly #retiring = new Set<Promise<void>>();
+  readonly #retiring: Retiring;
   #lastError: string | null = null;
 
   /**
@@ -94,8 +90,12 @@ export class Writer implements Member {
     this.memory = ringMemory(settings.ringBytes);
     this.#ring = new Ring(this.memory, printable);
     this.#claim = new CallerClaim(this.#ring.words);
+    this.#retiring = new Retiring(this.#ring.words);
     this.#file = new LogFile(settings, {
-      retire: (fd) => this.#retire(syncAndClose(fd)),
+      retire: (fd) => {
+        this.#retiring.addOwn(fd);
+        this.hears.rotated();
+      },
       rotationFailed: (error) => this.#rotationFailed(error),
     });
     this.#gap = new Gap(
@@ -240,12 +240,6 @@ export class Writer implements Member {
     return this.crew.available || this.#drainHere(0);
   }
 
-  #retire(synced: Promise<void>): void {
-    const done = synced.then(() => void this.#retiring.delete(done));
-    this.#retiring.add(done);
-    this.hears.rotated();
-  }
-
   #rotationFailed(error: Error): void {
     this.#rotationsFailed += 1;
     this.#lastError = error.message;
@@ -291,7 +285,7 @@ export class Writer implements Member {
   }
 
   onThreadLost(): void {
-    this.#retiredSeen = Atomics.load(this.#ring.words, RETIRED);
+    this.#retiring.threadLost();
     this.#takeFromDead();
     this.#claim.release();
     this.#drainHere(0);
@@ -300,8 +294,8 @@ export class Writer implements Member {
   onNews(news: ThreadNews): void {
     if (news.kind === "rotation-failed") return this.#rotationFailed(new Error(news.message));
     if (news.kind === "retired") {
-      this.#retiredSeen += 1;
-      return this.#retire(news.path === undefined ? Promise.resolve() : syncBackup(news.path));
+      this.#retiring.addTold(news.path);
+      return this.hears.rotated();
     }
     if (news.kind === "checkpoint") return this.hears.checkpoint?.(news.witnessed);
     if (news.kind === "unregistered") return fault("writer.seal", new Error(news.message));
@@ -352,20 +346,15 @@ export class Writer implements Member {
     if (this.#gap.open) this.#gap.tell();
     const target = this.#ring.producedBytes;
     const late = (): boolean =>
-      this.#ring.producedBytes - this.#ring.pendingBytes < target || (fsync && this.#newsIsUnderway);
+      this.#ring.producedBytes - this.#ring.pendingBytes < target || (fsync && this.#retiring.isBehind);
     while (late()) {
       if (performance.now() > deadline) return false;
       if (this.crew.available) this.crew.wake();
       else this.#drainHere(0);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    if (fsync) await Promise.all([...this.#retiring, syncPath(this.settings.path)]);
+    if (fsync) await Promise.all([this.#retiring.synced(), syncPath(this.settings.path)]);
     return true;
-  }
-
-  /** The thread has made a backup that its message has not told of yet. */
-  get #newsIsUnderway(): boolean {
-    return this.#retiredSeen < Atomics.load(this.#ring.words, RETIRED);
   }
 
   close(): void {
