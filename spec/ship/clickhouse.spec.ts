@@ -132,7 +132,11 @@ describe("the tables in ClickHouse", { skip: withoutClickhouse }, () => {
 
   it("are made once, and take a time to keep records for", async () => {
     const options = { url: clickhouse.url, database: "audit" };
-    assert.deepEqual(await migrateClickhouse(options), ["0001_records.sql", "0002_views.sql"]);
+    assert.deepEqual(await migrateClickhouse(options), [
+      "0001_records.sql",
+      "0002_views.sql",
+      "0003_same_names.sql",
+    ]);
     assert.deepEqual(await migrateClickhouse({ ...options, retentionDays: 400 }), []);
     assert.match(
       await clickhouse.sql("SHOW CREATE TABLE audit_records", "audit"),

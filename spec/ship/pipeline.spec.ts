@@ -12,12 +12,15 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { AuditRecord, CrudRecord, InternalRequestRecord } from "activity-audit";
+import { findFiles } from "#dist/read/files";
+import { TrailStore } from "#dist/read/sql/store";
 import { driveClinic } from "#demo/script";
 import { startWorld } from "#demo/world";
 import { parse } from "yaml";
 import { Clickhouse, withoutClickhouse } from "../support/clickhouse.js";
 
 const PIPELINE = join(process.cwd(), "pipeline");
+const MIGRATIONS = readdirSync(join(PIPELINE, "clickhouse")).filter((name) => /^\d{4}_/u.test(name));
 type Generator = { grafanaFiles(): Map<string, string>; clusterFiles(): Map<string, string> };
 const load = (path: string): Promise<Generator> => import(pathToFileURL(join(PIPELINE, path)).href) as never;
 
@@ -53,8 +56,7 @@ describe("the files of the pipeline", () => {
       .filter((source) => source.startsWith("./"));
     assert.ok(mounted.length > 5);
     for (const source of mounted) assert.ok(existsSync(join(PIPELINE, source)), source);
-    const migrations = readdirSync(join(PIPELINE, "clickhouse")).filter((name) => /^\d{4}_/u.test(name));
-    for (const name of migrations) assert.ok(mounted.includes(`./clickhouse/${name}`), name);
+    for (const name of MIGRATIONS) assert.ok(mounted.includes(`./clickhouse/${name}`), name);
   });
 });
 
@@ -70,7 +72,7 @@ describe("the pipeline on ClickHouse", { skip: withoutClickhouse, timeout: 180_0
     await world.close();
     clickhouse = await Clickhouse.start();
     await clickhouse.sql("CREATE DATABASE audit");
-    for (const statement of statementsIn("clickhouse/0001_records.sql", "clickhouse/0002_views.sql")) {
+    for (const statement of statementsIn(...MIGRATIONS.map((name) => `clickhouse/${name}`))) {
       await clickhouse.sql(statement, "audit");
     }
     for (const file of ["audit.log", "api.log", "login.log"]) {
@@ -135,6 +137,20 @@ describe("the pipeline on ClickHouse", { skip: withoutClickhouse, timeout: 180_0
     assert.equal(Number(lost!.lost), 0);
   });
 
+  it("answers one question as the files do, asked by DuckDB", async () => {
+    const store = await TrailStore.open(await findFiles(directory, { logs: ["audit", "api", "login"] }));
+    try {
+      for (const question of SAME_QUESTIONS) {
+        const inFiles = await store.ask(question);
+        const inClickhouse = await clickhouse.rows<Record<string, unknown>>(question, "audit");
+        assert.ok(inFiles.length > 0, question);
+        assert.deepEqual(inClickhouse.map(asNumbers), inFiles.map(asNumbers), question);
+      }
+    } finally {
+      await store.close();
+    }
+  });
+
   it("keeps a line that is no record, under a name of its own", async () => {
     await insert('{"timestamp":"2026-11-24 08:0\n');
     const rows = await clickhouse.rows("SELECT line FROM audit_records WHERE NOT is_record", "audit");
@@ -152,10 +168,7 @@ describe("the pipeline on ClickHouse", { skip: withoutClickhouse, timeout: 180_0
 
   it("has a cluster's tables that ClickHouse understands, and that work on one server", async () => {
     await clickhouse.sql("CREATE DATABASE cluster");
-    for (const statement of statementsIn(
-      "clickhouse/cluster/0001_records.sql",
-      "clickhouse/cluster/0002_views.sql",
-    )) {
+    for (const statement of statementsIn(...MIGRATIONS.map((name) => `clickhouse/cluster/${name}`))) {
       assert.match(await clickhouse.sql(`EXPLAIN AST ${statement}`), /^Create/u);
       // The engine as a library has no keeper, and runs no DDL on a cluster: the same tables without these.
       await clickhouse.sql(onOneServer(statement), "cluster");
@@ -174,6 +187,38 @@ describe("the pipeline on ClickHouse", { skip: withoutClickhouse, timeout: 180_0
     return clickhouse.sql(`INSERT INTO audit_records (line) FORMAT LineAsString\n${lines}`, "audit");
   }
 });
+
+/** In the SQL that both understand, over `records`. */
+const SAME_QUESTIONS = [
+  `SELECT model, event_type, count(*) AS n FROM records WHERE name = 'audit.crud'
+   GROUP BY model, event_type ORDER BY model, event_type`,
+  `SELECT route, method, count(*) AS n, sum(CASE WHEN outcome = 'failure' THEN 1 ELSE 0 END) AS failed,
+     max(execution_time) AS longest FROM records WHERE request_type = 'internal'
+   GROUP BY route, method ORDER BY n DESC, route, method`,
+  `SELECT user_id, user_name, count(*) AS n FROM records GROUP BY user_id, user_name ORDER BY n DESC, user_id`,
+  `SELECT status, outcome, count(*) AS n FROM records WHERE name = 'audit.request'
+   GROUP BY status, outcome ORDER BY status, outcome`,
+  `SELECT event, success, count(*) AS n FROM records WHERE name = 'audit.login' GROUP BY event, success ORDER BY event`,
+  `SELECT cause.place AS place, effect.entity AS entity, count(*) AS n FROM records AS effect
+   JOIN records AS cause ON effect.parent_id = cause.record_id
+   WHERE effect.name = 'audit.crud' GROUP BY cause.place, effect.entity ORDER BY n DESC, place, entity`,
+  `SELECT entity, entity_id, what, timestamp FROM
+     (SELECT entity, entity_id, what, timestamp,
+        row_number() OVER (PARTITION BY entity, entity_id ORDER BY timestamp DESC, record_id DESC) AS nth
+      FROM records WHERE name = 'audit.crud' AND entity_id IS NOT NULL) AS versions
+   WHERE nth = 1 ORDER BY entity, entity_id`,
+  `SELECT what, place, timestamp, record_id FROM records WHERE outcome <> 'success' ORDER BY timestamp, record_id`,
+];
+
+/** ClickHouse writes whole numbers of 64 bits as texts. */
+function asNumbers(row: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      name === "n" || name === "failed" ? Number(value) : value,
+    ]),
+  );
+}
 
 /** The answer to a panel's question. */
 function ask(clickhouse: Clickhouse, title: string): Promise<Record<string, any>[]> {
