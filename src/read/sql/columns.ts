@@ -53,7 +53,13 @@ const WITHIN = {
   user: { id: "VARCHAR", name: "VARCHAR", username: "VARCHAR", email: "VARCHAR" },
   target: { type: "VARCHAR", id: "VARCHAR" },
   extra: { action: "VARCHAR" },
-  request_repr: { method: "VARCHAR", path: "VARCHAR", endpoint: "VARCHAR", remote_path: "VARCHAR" },
+  request_repr: {
+    method: "VARCHAR",
+    operation: "VARCHAR",
+    path: "VARCHAR",
+    endpoint: "VARCHAR",
+    remote_path: "VARCHAR",
+  },
   response_repr: { status_code: "VARCHAR" },
 } as const;
 
@@ -65,6 +71,7 @@ const DERIVED = {
   entity_id: "coalesce(s.instance_id, s.target.id)",
   what: "coalesce(s.event_type, s.event, s.action, s.extra.action)",
   method: "s.request_repr.method",
+  operation: "s.request_repr.operation",
   place: "coalesce(s.request_repr.path, s.request_repr.endpoint, s.request_repr.remote_path)",
   status: "try_cast(s.response_repr.status_code AS INTEGER)",
 } as const;
@@ -82,6 +89,9 @@ const OBJECTS = [
   "details",
   "target",
 ] as const;
+
+/** Of the kept lines, those that are records. `record` says the same, but to look at it all lines would be read. */
+export const IS_RECORD = "timestamp IS NOT NULL AND name IS NOT NULL";
 
 /** What is kept of each line; `record` is NULL of one that is no record. */
 export function convertedColumns(lines: string, log: string): string {

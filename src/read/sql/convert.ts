@@ -11,7 +11,7 @@ import { openFile, readLines } from "../lines.js";
 import { parseRecord } from "../records.js";
 import { ReadReport } from "../report.js";
 import { mended } from "./mend.js";
-import { convertedColumns, linesOf } from "./columns.js";
+import { convertedColumns, linesOf, IS_RECORD } from "./columns.js";
 import { literal, type Engine } from "./engine.js";
 
 /* Of records of 1 KB some 20 MB: what one thread holds while it writes. */
@@ -53,7 +53,7 @@ export async function writeParquet(
 
 async function refusedLines(engine: Engine, parquet: string): Promise<boolean> {
   const { batches } = await engine.rows(
-    `SELECT count(*) FROM read_parquet(${literal(parquet)}) WHERE record IS NULL`,
+    `SELECT count(*) FROM read_parquet(${literal(parquet)}) WHERE NOT (${IS_RECORD})`,
   );
   for await (const [row] of batches()) return row![0] !== 0;
   return false;

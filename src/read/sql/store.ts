@@ -13,7 +13,7 @@ import { parseRecord, type LogRecord } from "../records.js";
 import type { ReadReport } from "../report.js";
 import type { RecordFilter } from "../filter.js";
 import { cacheFolder, partsOf, prune, type Conversions, type Parts } from "./cache.js";
-import { convertedColumns, linesOf, viewColumns } from "./columns.js";
+import { convertedColumns, IS_RECORD, linesOf, viewColumns } from "./columns.js";
 import { takePiece, unpack } from "./convert.js";
 import { Engine, literal, loadDuckDB, type Rows } from "./engine.js";
 import { mended } from "./mend.js";
@@ -121,7 +121,7 @@ export class TrailStore {
     const latest = cached && raw.length > 0 ? ["SELECT * FROM latest"] : raw;
     await engine.run(`CREATE OR REPLACE VIEW kept AS ${[...converted, ...latest].join(" UNION ALL ")}`);
     await engine.run(
-      `CREATE OR REPLACE VIEW records AS SELECT ${viewColumns()} FROM kept WHERE record IS NOT NULL`,
+      `CREATE OR REPLACE VIEW records AS SELECT ${viewColumns()} FROM kept WHERE ${IS_RECORD}`,
     );
   }
 
@@ -191,7 +191,7 @@ export class TrailStore {
   }
 
   async #malformed(): Promise<number> {
-    const [row] = await this.ask("SELECT count(*) AS malformed FROM kept WHERE record IS NULL");
+    const [row] = await this.ask(`SELECT count(*) AS malformed FROM kept WHERE NOT (${IS_RECORD})`);
     return row!["malformed"] as number;
   }
 }
