@@ -21,6 +21,25 @@ function put(file: LogFile, text: string, amid: () => void = () => {}): void {
   assert.equal(file.write(lines), lines.length);
 }
 
+/** The same in as many batches as the limit of the file asks for. */
+function putAll(file: LogFile, lines: readonly string[], amid: () => void): void {
+  let left = Buffer.from(lines.map((line) => `${line}\n`).join(""));
+  while (left.length > 0) {
+    const allowed = file.prepare(left);
+    amid();
+    left = left.subarray(file.write(left.subarray(0, allowed)));
+  }
+}
+
+/** Whole numbers below a limit, the same for the same seed. */
+function randomFrom(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+}
+
 /** What stands in `a.log` and its backups, line by line. */
 function linesIn(folder: string): string[] {
   return readdirSync(folder).flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n"));
@@ -105,6 +124,45 @@ describe("the half line of a writer that is killed between our look at the file 
         assertWhole(folder, lines, halves);
       }));
   }
+
+  it("is not glued to a line of ours at any moment of random ones, rotations among them", () =>
+    inFolder((parent) => {
+      for (let seed = 1; seed <= 50; seed += 1) {
+        const folder = join(parent, String(seed));
+        const files = [...twoFiles(folder, 120), ...twoFiles(folder, 120)];
+        const random = randomFrom(seed);
+        const lines: string[] = [];
+        let halves = 0;
+        const path = join(folder, "a.log");
+        const step = (file: LogFile, depth: number): void => {
+          const batch = Array.from(
+            { length: 1 + random(3) },
+            (_, index) => `${seed} ${lines.length + index}`,
+          );
+          lines.push(...batch);
+          putAll(file, batch, () => {
+            for (let left = random(3); left > 0; left -= 1) {
+              const others = files.filter((each) => each !== file);
+              if (random(2) === 0 && depth > 0) step(others[random(others.length)]!, 0);
+              else {
+                appendFileSync(path, HALF.slice(0, 1 + random(HALF.length)));
+                halves += 1;
+              }
+            }
+          });
+        };
+        for (let steps = 0; steps < 40; steps += 1) step(files[random(4)]!, 1);
+        const found = linesIn(folder).filter(Boolean);
+        assert.deepEqual(
+          found.filter((line) => line.startsWith(`${seed} `)).toSorted(),
+          lines.toSorted(),
+          `seed ${seed}`,
+        );
+        const others = found.filter((line) => !line.startsWith(`${seed} `));
+        // Half lines may follow one another: those are glued, which harms nobody.
+        assert.ok(others.length <= halves && others.every((line) => !/\d/u.test(line)), `seed ${seed}`);
+      }
+    }));
 
   it("does not make us touch another's line that ends as ours does", () =>
     inFolder((folder) => {
