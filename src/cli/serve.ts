@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import pc from "picocolors";
 import { AuditError } from "../errors.js";
 import { serveViewer } from "../viewer/serve.js";
+import { keyOf } from "./verify.js";
 
 const USUAL_PORT = 4270;
 const MOST = 65_535;
@@ -16,6 +18,8 @@ interface ServeOptions {
   readonly host: string;
   readonly port: string;
   readonly token?: string;
+  readonly keyFile?: string;
+  readonly publicKey?: string;
 }
 
 export function serveCommand(program: Command): void {
@@ -26,15 +30,21 @@ export function serveCommand(program: Command): void {
     .option("--host <address>", "where to listen; other than loopback, a token is asked for", "127.0.0.1")
     .option("--port <number>", "0 takes any that is free", String(USUAL_PORT))
     .option("--token <text>", "the token; default: a new one at each start")
+    .option("--key-file <path>", "to verify a sealed trail: the key; default: the variable AUDIT_SEAL_KEY")
+    .option("--public-key <path>", "PEM, to verify the checkpoints' signatures")
     .action(serve);
 }
 
-async function serve({ dir, host, port, token }: ServeOptions): Promise<void> {
+async function serve({ dir, host, port, token, keyFile, publicKey }: ServeOptions): Promise<void> {
   const number = Number(port);
   if (!Number.isInteger(number) || number < 0 || number > MOST) {
     throw new AuditError("AUDIT_FILTER_INVALID", ["port", port, `a number from 0 to ${MOST}`]);
   }
-  const { url, close } = await serveViewer({ directory: dir, host, port: number, token });
+  const verify = {
+    key: keyOf({ keyFile }),
+    publicKey: publicKey === undefined ? undefined : readFileSync(publicKey, "utf8"),
+  };
+  const { url, close } = await serveViewer({ directory: dir, host, port: number, token, verify });
   process.stdout.write(`${pc.bold(url)}\n`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => void close().then(() => process.exit(0)));

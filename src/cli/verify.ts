@@ -73,7 +73,11 @@ async function run(places: readonly string[], options: Options): Promise<void> {
   process.exitCode = EXIT[verified.status];
 }
 
-function keyOf({ key = process.env["AUDIT_SEAL_KEY"], keyFile }: Options): Uint8Array | undefined {
+/** The key, out of a file, the command line or the environment. */
+export function keyOf({
+  key = process.env["AUDIT_SEAL_KEY"],
+  keyFile,
+}: Pick<Options, "key" | "keyFile">): Uint8Array | undefined {
   if (keyFile !== undefined)
     return Buffer.from(readFileSync(keyFile, "latin1").replace(NEWLINES, ""), "latin1");
   return key === undefined ? undefined : Buffer.from(key);

@@ -6,6 +6,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { VerifyKeys } from "./verify-thread.js";
 import { createViewer } from "./viewer.js";
 
 const COOKIE = "activity_audit";
@@ -19,6 +20,7 @@ export interface ServeOptions {
   readonly port: number;
   /** Default: made anew at each start. */
   readonly token?: string | undefined;
+  readonly verify?: VerifyKeys | undefined;
 }
 
 export interface Served {
@@ -29,6 +31,7 @@ export interface Served {
 
 /** @throws {AuditError} `AUDIT_PEER_MISSING`; what the system says when the port cannot be had */
 export async function serveViewer({
+  verify = {},
   directory,
   host = "127.0.0.1",
   port,
@@ -39,6 +42,7 @@ export async function serveViewer({
     isLoopback && token === undefined ? undefined : (token ?? randomBytes(24).toString("base64url"));
   const viewer = createViewer({
     directory,
+    verify,
     authorize: (request: IncomingMessage) =>
       secret === undefined ? isForLoopback(request) : holds(cookieOf(request), secret),
   });

@@ -11,7 +11,9 @@ import { fault } from "../health.js";
 import { loadDuckDB } from "../read/sql/engine.js";
 import { questions } from "./api.js";
 import { asset } from "./assets.js";
+import type { Verified } from "../read/verify/types.js";
 import { LiveTrail } from "./trail.js";
+import { type VerifyKeys, verifyInThread } from "./verify-thread.js";
 
 /** Who may look, and at what. */
 export interface ViewerOptions {
@@ -22,6 +24,8 @@ export interface ViewerOptions {
    * throws means no.
    */
   readonly authorize: (request: any) => boolean | Promise<boolean>;
+  /** To verify a sealed trail; without `key`, of a trail with keyed seals only the order of lines. */
+  readonly verify?: VerifyKeys;
 }
 
 /** A handler for Express (`app.use("/audit", viewer)`) or for a plain server. */
@@ -37,6 +41,12 @@ export type Told = (request: IncomingMessage, kind: "look" | "refresh") => void;
 const schema = v.strictObject({
   directory: v.optional(v.pipe(v.string(), v.nonEmpty("a path"))),
   authorize: callback<ViewerOptions["authorize"]>(),
+  verify: v.optional(
+    v.strictObject({
+      key: v.optional(v.instance(Uint8Array, "the bytes of a key")),
+      publicKey: v.optional(v.pipe(v.string(), v.nonEmpty("a PEM text"))),
+    }),
+  ),
 });
 
 const SECURITY = {
@@ -52,7 +62,7 @@ const SECURITY = {
  * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`, `AUDIT_PEER_MISSING`
  */
 export function createViewer(options: ViewerOptions, told: Told = () => {}): Viewer {
-  const { directory = "audit_logs", authorize } = checked("audit.viewer", schema, options);
+  const { directory = "audit_logs", authorize, verify: keys = {} } = checked("audit.viewer", schema, options);
   loadDuckDB("The viewer");
   const trail = new LiveTrail(directory);
   const viewer = (request: IncomingMessage, response: ServerResponse, next?: () => void): void => {
@@ -70,6 +80,10 @@ export function createViewer(options: ViewerOptions, told: Told = () => {}): Vie
       return answer(response, 405, { error: "Only GET." });
     if (pathname === "/" && needsSlash(request)) return redirect(request, response);
     if (pathname === "/api/changes") return changes(request, response);
+    if (pathname === "/api/integrity") {
+      told(request, "look");
+      return ask(integrity, response);
+    }
     const question = questions[pathname];
     if (question) {
       told(request, question.isLook ? "look" : "refresh");
@@ -80,6 +94,13 @@ export function createViewer(options: ViewerOptions, told: Told = () => {}): Vie
     told(request, pathname === "/" ? "look" : "refresh");
     response.writeHead(200, { ...SECURITY, "Content-Type": found.type });
     response.end(found.bytes);
+  }
+
+  let verifying: Promise<Verified> | undefined;
+  /** One at a time, for all who ask meanwhile. */
+  function integrity(): Promise<Verified> {
+    verifying ??= verifyInThread(directory, keys).finally(() => (verifying = undefined));
+    return verifying;
   }
 
   /** Server-sent events: one each time that there are new records. */

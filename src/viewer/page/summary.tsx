@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Integrity } from "./integrity.js";
 import { asking } from "./server.js";
 import { narrow, query, version, view } from "./state.js";
 import { count, duration } from "./text.js";
@@ -18,6 +19,7 @@ export function Summary() {
       <LatencyTable type="internal" title="Requests by route" column="Route" />
       <LatencyTable type="external" title="Calls by service" column="Service" />
       <ActorTable />
+      <Integrity />
     </section>
   );
 }

@@ -77,3 +77,18 @@ export interface Step {
   readonly to: number | null;
   readonly record: Loose;
 }
+
+/** What `activity-audit verify` says. */
+export interface Integrity {
+  readonly status: "intact" | "tampered" | "incomplete";
+  readonly findings: readonly {
+    readonly kind: string;
+    readonly file?: string;
+    readonly line?: number;
+    readonly message: string;
+  }[];
+  readonly gaps: readonly string[];
+  readonly files: number;
+  readonly sealed: number;
+  readonly chains: readonly unknown[];
+}
