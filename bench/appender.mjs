@@ -19,6 +19,7 @@ const CONTENDERS = [
   "bare_batch",
   "logger",
   "sink",
+  "capture",
   "log4js_file",
   "log4js_multiprocess",
   "pino_sync",
@@ -36,6 +37,7 @@ export async function bench({ rounds, report, progress }) {
   const cpu = "main_cpu_ratio";
   ratio(`${cpu}_logger`, "cpu", "logger", "json_stringify", NODE_24 ? 1.35 : 1.45, "lower");
   ratio(`${cpu}_sink`, "cpu", "sink", "json_stringify", 1.25, "lower");
+  ratio(`${cpu}_capture`, "cpu", "capture", "json_stringify", undefined, "lower");
   ratio(`${cpu}_logger`, "cpu", "logger", "pino_transport", 0.75, "lower");
   ratio(`${cpu}_logger`, "cpu", "logger", "log4js_file", 0.28, "lower");
   ratio("rate_ratio_logger", "rate", "logger", "bare_batch", NODE_24 ? 1.2 : 0.9, "higher");

@@ -8,6 +8,8 @@ import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } fr
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
+import { requestEvent } from "./record.mjs";
+
 const require = createRequire(import.meta.url);
 const load = {
   log4js: () => require("log4js"),
@@ -126,6 +128,21 @@ export const contenders = {
   async sink(file, options) {
     const { createSink, close } = await ours(file, options);
     return { write: createSink(), close };
+  },
+
+  /** Ours from what a capture of requests tells: the record is made, redacted and written. */
+  async capture(file, options) {
+    const { createSink, close } = await ours(file, options);
+    const { Recording } = require("../../dist/recording.js");
+    const { createRedactor } = require("../../dist/record/redactor.js");
+    const { emit } = new Recording(
+      { serviceName: "review_board", extra: {} },
+      createSink(),
+      createRedactor(),
+    );
+    const events = Array.from({ length: 1000 }, (_, number) => requestEvent(number));
+    let next = 0;
+    return { write: () => emit(events[next++ % 1000]), close };
   },
 
   async log4js_file(file) {

@@ -50,3 +50,45 @@ export function requestRecord(number) {
     handler: "NotesController.create",
   };
 }
+
+/** What a capture of requests tells, for the record of the same number. */
+export function requestEvent(number) {
+  const record = requestRecord(number);
+  const { request_repr: asked, response_repr: answered } = record;
+  const body = (value) => {
+    const bytes = Buffer.from(JSON.stringify(value));
+    return { chunks: [bytes], bytes: bytes.length, truncated: false };
+  };
+  const head = Object.entries(answered.headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return {
+    kind: "request",
+    context: {
+      requestId: record.request_id,
+      recordId: record.record_id,
+      parentId: null,
+      actor: () => record.user,
+      traceId: record.trace_id,
+      spanId: record.span_id,
+      muted: false,
+      extra: {},
+    },
+    at: Date.UTC(2026, 0, 5, 9, 12, 44, 31),
+    recordId: record.record_id,
+    method: asked.method,
+    url: `${asked.path}?page=1&sort=created`,
+    protocol: record.protocol,
+    clientIp: asked.client_ip,
+    requestHeaders: Object.entries(asked.headers).flat(),
+    requestBody: body(asked.body),
+    status: answered.status_code,
+    responseHeaders: `HTTP/1.1 201 Created\r\n${head.join("")}\r\n`,
+    responseBody: body(answered.body),
+    outcome: record.outcome,
+    error: null,
+    durationMs: 4.213,
+    route: record.route,
+    handler: record.handler,
+    action: null,
+    extra: {},
+  };
+}

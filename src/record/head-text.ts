@@ -154,7 +154,7 @@ export class HeadTexts {
     if (hides(name.action) || CHANGING.has(name.name) || text.length > MAX_KNOWN_LENGTH) {
       this.usual[index] = { text: text.slice(0, text.indexOf(":") + 1), name, value: "", json: undefined };
     } else {
-      const kept = { ...line, json };
+      const kept = { ...line, json: flat(json) };
       this.lines.set(text, kept);
       this.usual[index] = kept;
     }
@@ -205,7 +205,7 @@ export class HeadTexts {
       const field = header.json + quoted(value);
       if (value.length > MAX_KNOWN_LENGTH) return field;
       header.value = value;
-      header.field = field;
+      header.field = flat(field);
       return field;
     }
     return header.json + JSON.stringify(hider.value(action, value, parent + header.path));
@@ -215,6 +215,11 @@ export class HeadTexts {
 function valueOf(begin: HeaderLine, head: string, at: number): HeaderLine {
   const text = head.slice(at, head.indexOf("\r\n", at));
   return { text, name: begin.name, value: text.slice(begin.text.length).trim(), json: undefined };
+}
+
+/** V8 keeps a text that was added up as its parts, until a character of it is asked for. */
+function flat(text: string): string {
+  return text.charCodeAt(0) > 0 ? text : "";
 }
 
 function emptyHead(): HeadText {
