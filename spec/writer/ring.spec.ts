@@ -34,6 +34,24 @@ describe("the ring", () => {
     );
   });
 
+  it("begins at the front again while nothing waits, and goes on where something does", () => {
+    const ring = new Ring(ringMemory(1 << 20));
+    const line = "x".repeat(999);
+    let taken = 0;
+    for (let count = 0; count < 2000; count += 1) {
+      assert.ok(ring.offer(line));
+      // Each hundredth line has to wait for the next.
+      if (count % 100 === 99) continue;
+      for (let lines = ring.peek(1 << 20); lines; lines = ring.peek(1 << 20)) {
+        taken += lines.length;
+        ring.consume(lines.length);
+      }
+    }
+    assert.equal(taken + ring.pendingBytes, 2_000_000);
+    assert.ok(Buffer.from(ring.memory, 256).lastIndexOf("x") < (1 << 18) + 2000, "little of it is touched");
+    for (let count = 0; count < 1000; count += 1) assert.ok(ring.offer(line), "but all of it can be");
+  });
+
   it("takes a line again as soon as there is room", () => {
     const ring = new Ring(ringMemory(100));
     assert.ok(ring.offer("a".repeat(60)));
