@@ -201,6 +201,14 @@ describe("the line of a request", () => {
     assert.match(line, /"body":\{"a":2\}/u);
   });
 
+  it("keeps the digits of numbers that JavaScript has no number for", () => {
+    const headers = { responseHeaders: HEAD, requestHeaders: ["Content-Type", "application/json"] };
+    const line = short(
+      requestEvent({ ...headers, requestBody: bodyOfBytes('{"id":12345678901234567890,"at":1.50}') }),
+    )!;
+    assert.match(line, /"body":\{"id":12345678901234567890,"at":1.50\}/u);
+  });
+
   it("leaves to the long way what is hidden by more than the name of a header", () => {
     const secrets: Partial<RequestEvent>[] = [
       { requestBody: bodyOfBytes('{"password":"hunter2"}') },
