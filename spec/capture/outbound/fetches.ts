@@ -152,14 +152,14 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
       "a reason of the application's": [
         () => {
           const controller = new AbortController();
-          setTimeout(() => controller.abort(new Error("no longer needed")), 30);
+          setTimeout(() => controller.abort(new Error("no longer needed")), 300);
           return call(`${service.url}/hang`, { signal: controller.signal });
         },
         () =>
           parts("/hang", { status_code: null }, { outcome: "aborted", error_message: "no longer needed" }),
       ],
       "no answer in time": [
-        () => call(`${service.url}/hang`, { signal: AbortSignal.timeout(30) }),
+        () => call(`${service.url}/hang`, { signal: AbortSignal.timeout(300) }),
         () =>
           parts(
             "/hang",

@@ -143,5 +143,5 @@ function contentTypeOf(headers: Record<string, unknown>): string | undefined {
 export function headersOf(headers: unknown): Record<string, unknown> {
   if (typeof headers !== "object" || headers === null) return {};
   const { toJSON } = headers as { toJSON?: () => Record<string, unknown> };
-  return { ...(typeof toJSON === "function" ? toJSON.call(headers) : headers) };
+  return typeof toJSON === "function" ? toJSON.call(headers) : { ...headers };
 }
