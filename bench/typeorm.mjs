@@ -1,158 +1,188 @@
 /**
- * What row capture on PostgreSQL costs: the same single-row work through TypeORM without us and with us,
- * interleaved. Round trips are counted at the connection: one for each ReadyForQuery of the server.
+ * What row capture on PostgreSQL costs: the same single-row work through TypeORM without audit, with us (capture, record,
+ * redaction and file), and with a peer, interleaved in one process, each on a connection of its own.
  *
- * Needs a server at PGHOST (default 127.0.0.1); makes a database of its own and drops it.
+ * A round trip is a ReadyForQuery of the server on that connection's socket. `synchronous_commit` is off, or the disk would
+ * be most of what is measured and hide what we add (`AUDIT_BENCH_DURABLE=1` leaves it on). Needs a server at PGHOST (default
+ * 127.0.0.1); makes databases of its own and drops them.
  *
  * @module
  */
 import { createRequire } from "node:module";
 import "reflect-metadata";
-import pg from "pg";
-import { DataSource, EntitySchema } from "typeorm";
+import { installPeer, open, startAudit } from "./typeorm/contenders.mjs";
 
 const require = createRequire(import.meta.url);
-const { postgres } = require("../dist/capture/typeorm/postgres.js");
+const OPERATIONS = Number(process.env.AUDIT_BENCH_OPERATIONS ?? 100);
 
-const OPERATIONS = 150;
-const server = {
-  host: process.env.PGHOST ?? "127.0.0.1",
-  port: Number(process.env.PGPORT ?? 5432),
-  user: process.env.PGUSER ?? "postgres",
-  password: process.env.PGPASSWORD ?? "",
-};
-
-const Item = new EntitySchema({
-  name: "Item",
-  tableName: "item",
-  columns: {
-    id: { type: "int", primary: true },
-    n: { type: "int" },
-    name: { type: "varchar", nullable: true },
-    price: { type: "numeric", precision: 12, scale: 2, nullable: true },
-    at: { type: "timestamptz", createDate: true },
-    gone: { type: "timestamptz", deleteDate: true, nullable: true },
-  },
-});
-
+/** Single-row work, whatever the way; a peer that hears of entities only would see half of it. */
 const works = {
   insert: (items, id) => items.insert({ id, n: id, name: "a name", price: "12.50" }),
   update: (items, id) => items.update({ id }, { n: id + 1 }),
   raw_update: (items, id) => items.query("UPDATE item SET n = n + 1 WHERE id = $1", [id]),
+  raw_insert: (items, id) => items.query("INSERT INTO item (id, n) VALUES ($1, $2)", [-1 - id, id]),
   soft_delete: (items, id) => items.softDelete({ id }),
+  raw_delete: (items, id) => items.query("DELETE FROM item WHERE id = $1", [-1 - id]),
   delete: (items, id) => items.delete({ id }),
 };
 
+/** What a subscriber can see: entities that are saved and removed. */
+const entityWorks = {
+  save_new: (items, id) => items.save(items.create({ id, n: id, name: "a name", price: "12.50" })),
+  save: (items, id) => items.save({ id, n: id + 1 }),
+  remove: async (items, id) => items.remove(await items.findOneByOrFail({ id })),
+};
+
 export async function bench({ rounds, report, progress }) {
-  const database = `activity_audit_bench_${process.pid}`;
-  await administer(`CREATE DATABASE ${database}`);
-  const { host, port, user: username, password } = server;
-  const dataSource = new DataSource({
-    type: "postgres",
-    host,
-    port,
-    username,
-    password,
-    database,
-    entities: [Item],
-    synchronize: true,
-    poolSize: 1,
-  });
+  const running = startAudit();
+  let done = 0;
   try {
-    await dataSource.initialize();
-    const figures = { plain: [], audited: [] };
-    for (let round = -1; round < rounds; round += 1) {
-      for (const way of round % 2 === 0 ? ["plain", "audited"] : ["audited", "plain"]) {
-        const figure = await measure(dataSource, way === "audited");
-        // The first round warms up: code, caches and what is learned of tables.
-        if (round >= 0) figures[way].push(figure);
-      }
-      progress(`round ${round + 1} of ${rounds}`);
-    }
-    tell(report, figures);
+    const own = await compare(require("typeorm"), ["bare", "ours"], works, rounds, progress);
+    done += own.operations;
+    tellOwn(report, own.figures);
+    done += await againstPeer(report, rounds, progress);
   } finally {
-    if (dataSource.isInitialized) await dataSource.destroy();
-    await administer(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+    const records = await running.stop();
+    if (done > 0 && records !== done) throw new Error(`${records} records were written of ${done} changes.`);
   }
 }
 
-/** Time, CPU and round trips of every work, in microseconds an operation. */
-async function measure(dataSource, audited) {
-  let told = 0;
-  const sink = { committed: (changes) => void (told += changes.length) };
-  const limits = { maxRowsPerStatement: 1000, maxImageBytes: 2 ** 26 };
-  const undo = audited ? postgres.start(dataSource, sink, { includes: () => true }, limits) : () => {};
-  const items = dataSource.getRepository("Item");
-  // What is asked once for a connection and a table is no part of the statement.
-  for (const work of Object.values(works)) await work(items, 0);
-  // The pool has one connection only.
-  const client = await dataSource.driver.master.connect();
-  client.release();
+async function againstPeer(report, rounds, progress) {
+  const peer = installPeer();
+  try {
+    if (peer.reason) {
+      for (const metric of ["throughput_ratio", "main_cpu_ratio"])
+        report({ metric, against: "typeorm-auditing", value: null, target: 1, reason: peer.reason });
+      return 0;
+    }
+    // Two copies of TypeORM would share what their decorators were told.
+    delete globalThis.typeormMetadataArgsStorage;
+    const auditing = peer.require("typeorm-auditing");
+    const names = ["bare", "ours", "peer"];
+    const all = await compare(peer.require("typeorm"), names, entityWorks, rounds, progress, auditing);
+    tellPeer(report, all.figures);
+    return all.operations;
+  } finally {
+    peer.remove();
+  }
+}
+
+/** Each contender's figures, round by round; and how many changes we were shown. */
+async function compare(typeorm, names, list, rounds, progress, peer) {
+  const contenders = [];
+  try {
+    for (const name of names) contenders.push(await open(typeorm, name, name === "peer" ? peer : undefined));
+    const figures = Object.fromEntries(names.map((name) => [name, []]));
+    let id = 1;
+    // The first two rounds warm up: code, caches, plans, and what is learned of tables.
+    for (let round = -2; round < rounds; round += 1) {
+      const turned = contenders.map((_, index) => contenders[(index + round + 2) % contenders.length]);
+      const figure = await measure(turned, list, id);
+      id += OPERATIONS;
+      if (round >= 0) for (const name of names) figures[name].push(figure[name]);
+      progress(`round ${Math.max(0, round + 1)} of ${rounds}`);
+    }
+    return { figures, operations: (rounds + 2) * OPERATIONS * Object.keys(list).length };
+  } finally {
+    for (const contender of contenders) await contender.close();
+  }
+}
+
+/** Time, CPU, server time (microseconds) and round trips an operation; contenders take turns at each work. */
+async function measure(contenders, list, first) {
+  const figure = Object.fromEntries(contenders.map(({ name }) => [name, {}]));
+  for (const [name, work] of Object.entries(list)) {
+    for (const contender of contenders) figure[contender.name][name] = await timed(contender, work, first);
+  }
+  return figure;
+}
+
+async function timed({ items, client, serverTime }, work, first) {
   let trips = 0;
   const count = () => void (trips += 1);
   client.connection.on("readyForQuery", count);
-  const figure = {};
-  for (const [name, work] of Object.entries(works)) {
-    [trips, told] = [0, 0];
-    const cpu = process.cpuUsage();
-    const start = process.hrtime.bigint();
-    for (let id = 1; id <= OPERATIONS; id += 1) await work(items, id);
-    const time = Number(process.hrtime.bigint() - start) / 1000 / OPERATIONS;
-    const { user, system } = process.cpuUsage(cpu);
-    if (audited && told !== OPERATIONS) throw new Error(`${name}: ${told} of ${OPERATIONS} rows were told.`);
-    figure[name] = { time, cpu: (user + system) / OPERATIONS, trips: trips / OPERATIONS };
-  }
+  const served = serverTime();
+  const cpu = process.cpuUsage();
+  const start = process.hrtime.bigint();
+  for (let id = first; id < first + OPERATIONS; id += 1) await work(items, id);
+  const time = Number(process.hrtime.bigint() - start) / 1000 / OPERATIONS;
+  const { user, system } = process.cpuUsage(cpu);
+  const server = served === null ? null : (serverTime() - served) / 1000 / OPERATIONS;
   client.connection.off("readyForQuery", count);
-  undo();
-  return figure;
+  return { time, cpu: (user + system) / OPERATIONS, server, trips: trips / OPERATIONS };
 }
 
 function middle(values) {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-function of(figures, name, field) {
-  return middle(figures.map((figure) => figure[name][field]));
+/** The ratio of each round, in which both ran one after the other; then the median. */
+function ratio(ours, theirs, names, field) {
+  const sum = (figure) => names.reduce((total, name) => total + figure[name][field], 0);
+  return middle(ours.map((figure, round) => sum(figure) / sum(theirs[round])));
 }
 
-function total(figures, field) {
-  return middle(
-    figures.map((figure) => Object.keys(works).reduce((sum, name) => sum + figure[name][field], 0)),
-  );
-}
-
-function tell(report, { plain, audited }) {
-  for (const name of Object.keys(works)) {
-    const added = of(audited, name, "trips") - of(plain, name, "trips");
-    report({ metric: `${name}_added_round_trips`, against: "without_us", value: added, target: 0 });
-    const ratio = of(plain, name, "time") / of(audited, name, "time");
-    report({ metric: `${name}_throughput_ratio`, against: "without_us", value: ratio, better: "higher" });
+function tellOwn(report, { bare, ours }) {
+  const names = Object.keys(works);
+  const against = "without_us";
+  for (const name of names) {
+    const added = middle(ours.map((figure, round) => figure[name].trips - bare[round][name].trips));
+    report({ metric: `${name}_added_round_trips`, against, value: added, target: 0 });
+    const throughput = 1 / ratio(ours, bare, [name], "time");
+    report({ metric: `${name}_throughput_ratio`, against, value: throughput, better: "higher" });
   }
-  const throughput = total(plain, "time") / total(audited, "time");
+  const throughput = 1 / ratio(ours, bare, names, "time");
+  report({ metric: "throughput_ratio", against, value: throughput, target: 0.85, better: "higher" });
+  const perSecond = (figures) =>
+    (1e6 * names.length) / middle(figures.map((one) => names.reduce((sum, name) => sum + one[name].time, 0)));
+  report({ metric: "operations_a_second_bare", against, value: perSecond(bare), better: "higher" });
+  report({ metric: "operations_a_second_ours", against, value: perSecond(ours), better: "higher" });
+  report({ metric: "main_cpu_ratio", against, value: ratio(ours, bare, names, "cpu") });
+  tellServer(report, ours, bare, names);
+}
+
+function tellServer(report, ours, bare, names) {
+  const here = bare[0][names[0]].server !== null;
   report({
-    metric: "throughput_ratio",
+    metric: "server_cpu_ratio",
     against: "without_us",
-    value: throughput,
-    target: 0.85,
-    better: "higher",
-  });
-  report({
-    metric: "main_cpu_ratio",
-    against: "without_us",
-    value: total(audited, "cpu") / total(plain, "cpu"),
-  });
-  report({
-    metric: "throughput_ratio",
-    against: "typeorm-auditing",
-    value: null,
-    better: "higher",
-    reason: "it is not among the packages of this project, so it was not run",
+    value: here ? ratio(ours, bare, names, "server") : null,
+    ...(here ? {} : { reason: "the server's process is not on this machine" }),
   });
 }
 
-async function administer(statement) {
-  const client = new pg.Client({ ...server, database: "postgres" });
-  await client.connect();
-  await client.query(statement);
-  await client.end();
+function tellPeer(report, { bare, ours, peer }) {
+  const names = Object.keys(entityWorks);
+  const against = "typeorm-auditing";
+  const metric = (field) => (field === "time" ? "throughput_ratio" : "main_cpu_ratio");
+  for (const [field, better] of [
+    ["time", "higher"],
+    ["cpu", "lower"],
+  ]) {
+    const value = ratio(ours, peer, names, field);
+    report({
+      metric: metric(field),
+      against,
+      value: better === "higher" ? 1 / value : value,
+      target: 1,
+      better,
+    });
+  }
+  for (const [name, figures] of [
+    ["ours", ours],
+    ["peer", peer],
+  ]) {
+    const added = names.map((work) =>
+      middle(figures.map((figure, round) => figure[work].trips - bare[round][work].trips)),
+    );
+    const value = added.reduce((sum, one) => sum + one, 0) / names.length;
+    report({ metric: `entity_added_round_trips_${name}`, against: "without_us", value });
+    const throughput = 1 / ratio(figures, bare, names, "time");
+    report({
+      metric: `entity_throughput_ratio_${name}`,
+      against: "without_us",
+      value: throughput,
+      better: "higher",
+    });
+  }
 }
