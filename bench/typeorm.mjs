@@ -76,8 +76,7 @@ async function compare(typeorm, names, list, rounds, progress, peer) {
     let id = 1;
     // The first two rounds warm up: code, caches, plans, and what is learned of tables.
     for (let round = -2; round < rounds; round += 1) {
-      const turned = contenders.map((_, index) => contenders[(index + round + 2) % contenders.length]);
-      const figure = await measure(turned, list, id);
+      const figure = await measure(contenders, list, id);
       id += OPERATIONS;
       if (round >= 0) for (const name of names) figures[name].push(figure[name]);
       progress(`round ${Math.max(0, round + 1)} of ${rounds}`);
@@ -88,28 +87,51 @@ async function compare(typeorm, names, list, rounds, progress, peer) {
   }
 }
 
-/** Time, CPU, server time (microseconds) and round trips an operation; contenders take turns at each work. */
+/**
+ * Time, server time and round trips of the middle operation, CPU of the average one; in microseconds. Contenders take
+ * turns at each operation, so that what else the machine does meets all of them.
+ */
 async function measure(contenders, list, first) {
   const figure = Object.fromEntries(contenders.map(({ name }) => [name, {}]));
   for (const [name, work] of Object.entries(list)) {
-    for (const contender of contenders) figure[contender.name][name] = await timed(contender, work, first);
+    const samples = contenders.map(() => []);
+    for (let id = first; id < first + OPERATIONS; id += 1) {
+      for (let turn = 0; turn < contenders.length; turn += 1) {
+        const at = (turn + id) % contenders.length;
+        samples[at].push(await timed(contenders[at], work, id));
+      }
+    }
+    for (const [at, contender] of contenders.entries()) figure[contender.name][name] = summed(samples[at]);
   }
   return figure;
 }
 
-async function timed({ items, client, serverTime }, work, first) {
+async function timed({ items, client, serverTime }, work, id) {
   let trips = 0;
   const count = () => void (trips += 1);
   client.connection.on("readyForQuery", count);
   const served = serverTime();
-  const cpu = process.cpuUsage();
+  const cpu = cpuTime();
   const start = process.hrtime.bigint();
-  for (let id = first; id < first + OPERATIONS; id += 1) await work(items, id);
-  const time = Number(process.hrtime.bigint() - start) / 1000 / OPERATIONS;
-  const { user, system } = process.cpuUsage(cpu);
-  const server = served === null ? null : (serverTime() - served) / 1000 / OPERATIONS;
+  await work(items, id);
+  const time = Number(process.hrtime.bigint() - start) / 1000;
+  const used = cpuTime() - cpu;
+  const server = served === null ? null : (serverTime() - served) / 1000;
   client.connection.off("readyForQuery", count);
-  return { time, cpu: (user + system) / OPERATIONS, server, trips: trips / OPERATIONS };
+  return { time, cpu: used, server, trips };
+}
+
+/** Of the main thread, where Node can tell (since 24); else of the process. */
+function cpuTime() {
+  const { user, system } = process.threadCpuUsage?.() ?? process.cpuUsage();
+  return user + system;
+}
+
+function summed(samples) {
+  const of = (field) => samples.map((sample) => sample[field]);
+  const cpu = of("cpu").reduce((sum, one) => sum + one, 0) / samples.length;
+  const server = samples[0].server === null ? null : middle(of("server"));
+  return { time: middle(of("time")), cpu, server, trips: middle(of("trips")) };
 }
 
 function middle(values) {

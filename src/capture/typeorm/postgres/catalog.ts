@@ -113,7 +113,7 @@ WHERE c.oid = pg_catalog.to_regclass($1)`;
 
 /** Who runs the statement, and where it looks for names. The same for most connections of a pool. */
 export const identityQuery =
-  "SELECT current_user::text, pg_catalog.current_schemas(true)::text, pg_catalog.current_setting('server_version_num')";
+  "SELECT current_user::text, pg_catalog.current_schemas(true)::text, pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid()::text";
 
 /** Which of these functions and operators are volatile, under any schema and with any arguments. */
 export const volatileQuery = `

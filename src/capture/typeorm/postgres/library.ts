@@ -37,6 +37,8 @@ export class Library {
   readonly #options: LibraryOptions;
   readonly #rooms = new Map<string, Room>();
   readonly #controls = new Map<string, boolean>();
+  /** Another one whenever tables were altered. */
+  generation = 0;
   #planner: Planner | null = null;
   #parser: SqlParser | null = null;
 
@@ -105,6 +107,7 @@ export class Library {
 
   /** Tables were created, altered or dropped. */
   forgetTables(): void {
+    this.generation += 1;
     for (const room of this.#rooms.values()) room.forget();
   }
 

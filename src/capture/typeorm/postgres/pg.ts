@@ -60,6 +60,8 @@ export interface QueryConstructor {
 }
 
 export interface PgClient extends EventEmitter {
+  /** The server's process, as the server said when the connection began. */
+  readonly processID?: number | null;
   query: QueryFunction;
   readonly connection?: PgConnection;
   readonly pipeline?: boolean;

@@ -47,6 +47,8 @@ export interface Plan {
   /** What is sent; the given text if nothing could be, or need be, rewritten. */
   readonly text: string;
   readonly insertions: readonly Insertion[];
+  /** Whether it may be prepared and run again later, when columns may have been added to its table. */
+  readonly preparable: boolean;
   readonly tellings: readonly Telling[];
   /** What must be asked around it, by a new object for each run. */
   readonly steps: (() => Steps) | null;
@@ -103,8 +105,10 @@ export class Planner {
       const form = rewritten && forms[index];
       return form ? form.telling : this.#untold(statement, knowledge);
     });
-    const plan = { ...this.#asItIs(sql, tellings), ...rewritten };
     const [only] = statements;
+    const preparable =
+      rewritten !== null && only?.kind === "rows" && statements.length === 1 && !returnsStar(only);
+    const plan = { ...this.#asItIs(sql, tellings), ...rewritten, preparable };
     return only && statements.length === 1 ? this.#inSteps(plan, only, knowledge) : plan;
   }
 
@@ -170,6 +174,7 @@ export class Planner {
       given: sql,
       text: sql,
       insertions: [],
+      preparable: false,
       tellings,
       steps: null,
       statement: withoutValues(sql, "postgres"),
@@ -238,6 +243,11 @@ interface Form {
   readonly statement: RowStatement;
   readonly facts: RewriteFacts;
   readonly telling: RowTelling;
+}
+
+/** The columns of `*` are not those of another day: a prepared statement that gives them would fail then. */
+function returnsStar({ node }: RowStatement): boolean {
+  return JSON.stringify(node.returningClause ?? null).includes('"A_Star"');
 }
 
 /** What a statement does to keys that other tables may refer to. */

@@ -34,6 +34,7 @@ import { noSteps, type Ask, type Steps } from "./steps.js";
 import { intercept, textOf, toSubmittable, valuesOf, type Interception } from "./submit.js";
 
 const NOTHING_BESIDE: Interception = {
+  generation: null,
   retry: () => false,
   finish: (deliver) => deliver(),
   failed: () => {},
@@ -60,6 +61,8 @@ export class Session {
   /** Calls behind one that takes more than a send. `null`: none does. */
   #waiting: (() => void)[] | null = null;
   #identity: string | null = null;
+  /** There is one process of the server for this connection, which will know a prepared statement again. */
+  #direct = false;
   #inside = false;
   /** Rows of the outbox are part of the open transaction. */
   #written = false;
@@ -124,7 +127,10 @@ export class Session {
       this.#connection.prependListener(event, listener);
       this.#listeners.push([event, listener]);
     };
-    listen<{ text: string }>("commandComplete", ({ text }) => this.#state.commandComplete(text));
+    listen<{ text: string }>("commandComplete", ({ text }) => {
+      if (text === "DISCARD ALL" || text === "DEALLOCATE ALL") this.#names.discarded();
+      this.#state.commandComplete(text);
+    });
     listen<unknown>("errorMessage", () => this.#state.errorMessage());
     listen<{ status?: string }>("readyForQuery", ({ status }) => {
       this.#state.readyForQuery((status ?? "I") as TransactionStatus);
@@ -243,13 +249,14 @@ export class Session {
     return "tables" in plan ? null : plan;
   }
 
-  #run(call: Call, plan: Plan): void {
+  #run(call: Call, plan: Plan, prepare = true): void {
     const { query, context } = call;
     const execution = new Execution(plan, context, this.#limits, valuesOf(query));
     const own = query instanceof this.#Query;
     intercept(query, own, execution, this.#state, this.#names, {
       ...NOTHING_BESIDE,
-      retry: (error) => own && this.#retry(call, execution, error),
+      generation: prepare && this.#direct ? this.#library.generation : null,
+      retry: (error, outdated) => own && this.#retry(call, execution, error, outdated),
     });
     this.#pass(query);
   }
@@ -273,6 +280,7 @@ export class Session {
     await new Promise<void>((done) => {
       const ours = query instanceof this.#Query;
       intercept(query, ours, execution, this.#state, this.#names, {
+        ...NOTHING_BESIDE,
         retry: (error) => {
           if (!own || !ours || !this.#refused(plan, error)) return false;
           this.#again(call, error).then(done, done);
@@ -349,9 +357,13 @@ export class Session {
    * Sends the text as it was given, if it is we who may be to blame for an error, and if that can do no harm:
    * outside of a transaction the failed statement has left nothing behind.
    */
-  #retry(call: Call, { plan, autocommit }: Execution, error: PgError): boolean {
-    if (!this.#refused(plan, error) || !autocommit || queueLength(this.#client) !== 0 || this.#waiting)
-      return false;
+  #retry(call: Call, { plan, autocommit }: Execution, error: PgError, outdated: boolean): boolean {
+    const ours = outdated || this.#refused(plan, error);
+    if (!ours || !autocommit || queueLength(this.#client) !== 0 || this.#waiting) return false;
+    if (outdated) {
+      this.#run(call, plan, false);
+      return true;
+    }
     const asItIs = this.#library.planAsItIs(call.text, this.#identity);
     const { query, context } = call;
     const execution = new Execution(asItIs, context, this.#limits, valuesOf(query));
@@ -415,7 +427,9 @@ export class Session {
 
   async #askIdentity(): Promise<string> {
     const [row] = await this.#ask(identityQuery);
-    const [user, schemas, version] = row ?? [];
+    const [user, schemas, version, process] = row ?? [];
+    // A pooler in between has a number of its own, and may give the next statement to another process of the server.
+    this.#direct = Number(process) === this.#client.processID;
     return this.#library.identity(user ?? "", schemas ?? "", Number(version));
   }
 

@@ -75,8 +75,14 @@ export function toSubmittable(
 
 /** What happens beside the usual way of one query. */
 export interface Interception {
-  /** An error was answered; true if it is not to be told, because the query will be sent again. */
-  retry(error: PgError): boolean;
+  /** Which state of the tables a statement is prepared for; `null`: it is not given a name of ours. */
+  readonly generation: number | null;
+  /**
+   * An error was answered; true if it is not to be told, because the query will be sent again.
+   *
+   * @param outdated - it was prepared under a name of ours, which may be all that was wrong
+   */
+  retry(error: PgError, outdated: boolean): boolean;
   /** The query is answered: one of the two tells it, at once or later. */
   finish(deliver: () => void, fail: (error: PgError) => void): void;
   /** The query failed; it is told at once. */
@@ -101,6 +107,7 @@ export function intercept(
   interception: Interception,
 ): void {
   const { plan } = execution;
+  let prepared = false;
   const rewritten = plan.insertions.length > 0;
   const restoreText = rewritten ? keepText(query) : null;
   const kept = new Map<Handler, PropertyDescriptor | undefined>();
@@ -131,7 +138,10 @@ export function intercept(
     state.begin(execution);
     if (rewritten) {
       setText(query, plan.text);
+      const { generation } = interception;
       if (own) names.stand(query, connection, plan.given, plan.text);
+      if (own && plan.preparable && generation !== null)
+        prepared = names.prepare(query, connection, plan.text, generation);
     } else if (own) names.plain(query, connection);
     const error = inner("submit", connection);
     if (error) {
@@ -144,7 +154,7 @@ export function intercept(
   replace("handleError", (error, connection) => {
     if (rewritten) guarded("capture.postgres", () => translate(error, plan));
     restore();
-    if (interception.retry(error)) return;
+    if (interception.retry(error, prepared && names.failed(plan.text, error))) return;
     interception.failed();
     query.handleError(error, connection);
   });
