@@ -15,6 +15,8 @@ import pg from "pg";
 const require = createRequire(import.meta.url);
 const { audit, auditLogging } = require("../../dist/index.js");
 
+const { postgres } = require("../../dist/capture/typeorm/postgres.js");
+
 const server = {
   host: process.env.PGHOST ?? "127.0.0.1",
   port: Number(process.env.PGPORT ?? 5432),
@@ -45,7 +47,11 @@ export function installPeer() {
 
 /** An entity of this copy of TypeORM, by its decorators, as the peer needs it. */
 function itemOf({ Entity, PrimaryColumn, Column, CreateDateColumn, DeleteDateColumn }) {
-  class Item {}
+  class Item {
+    toString() {
+      return `item ${this.id}`;
+    }
+  }
   const field = (decorator, name, type) => {
     Reflect.defineMetadata("design:type", type, Item.prototype, name);
     decorator(Item.prototype, name);
@@ -60,7 +66,7 @@ function itemOf({ Entity, PrimaryColumn, Column, CreateDateColumn, DeleteDateCol
   return Item;
 }
 
-/** Opens a contender: `bare`, `ours`, or `peer` with the peer's module. */
+/** Opens a contender: `bare`, `capture`, `ours`, or `peer` with the peer's module. */
 export async function open(typeorm, name, peer) {
   const database = `activity_audit_bench_${name}_${process.pid}`;
   await administer(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`, `CREATE DATABASE ${database}`);
@@ -85,7 +91,7 @@ export async function open(typeorm, name, peer) {
     extra: process.env.AUDIT_BENCH_DURABLE ? {} : { options: "-c synchronous_commit=off" },
   });
   await dataSource.initialize();
-  const undo = name === "ours" ? audit.attach(dataSource, { tables: "all" }) : () => {};
+  const undo = watch(dataSource, name);
   const client = await dataSource.driver.master.connect();
   const backend = client.processID;
   client.release();
@@ -101,6 +107,14 @@ export async function open(typeorm, name, peer) {
       await administer(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
     },
   };
+}
+
+/** `ours` is all of us; `capture` tells its rows to nobody. */
+function watch(dataSource, name) {
+  if (name === "ours") return audit.attach(dataSource, { tables: "all" });
+  if (name !== "capture") return () => {};
+  const limits = { maxRowsPerStatement: 1000, maxImageBytes: 2 ** 26 };
+  return postgres.start(dataSource, { committed: () => {} }, { includes: () => true }, limits);
 }
 
 /** Starts us as an application does, writing to files; gives how to stop, and how many row records were written. */
