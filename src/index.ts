@@ -10,7 +10,13 @@
  */
 export { audit, type Audit, type AuditHealth } from "./audit.js";
 export type { AuditCoverage } from "./coverage.js";
-export type { AuditOptions, ExternalOptions, RowOptions, SftpCallOptions } from "./options.js";
+export type {
+  AuditOptions,
+  ConsistencyOptions,
+  ExternalOptions,
+  RowOptions,
+  SftpCallOptions,
+} from "./options.js";
 export type { AttachClientOptions, AttachDataSourceOptions } from "./targets.js";
 export { bindEmitterToContext, bindToContext, type RunOptions } from "./context/run.js";
 export type { Actor, AuditContext, ExternalDetail } from "./context/context.js";

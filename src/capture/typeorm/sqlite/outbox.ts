@@ -74,9 +74,11 @@ function tellSavedOnly(driver: SqljsDriver, box: Box): (id: string) => boolean {
     // What is there at first came from the file.
     upTo = last();
     box.end = replaceMethod(driver, "autoSave", (original) => async () => {
+      // Within a transaction of TypeORM's it does nothing, its COMMIT included.
+      const exports = box.recorder?.exports;
       const now = last();
       await original.call(driver);
-      if (now === "") return;
+      if (now === "" || box.recorder?.exports === exports) return;
       upTo = now;
       box.recorder?.saved();
     });

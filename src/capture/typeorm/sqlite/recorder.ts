@@ -72,6 +72,8 @@ export class SqliteRecorder implements StatementListener {
   #schemaInDoubt = false;
   /** What we run ourselves is not looked at. */
   #busy = false;
+  /** How often the database was exported. */
+  exports = 0;
   #stopped = false;
 
   constructor(
@@ -107,6 +109,7 @@ export class SqliteRecorder implements StatementListener {
   }
 
   reopened(): void {
+    this.exports += 1;
     this.#ours(() => {
       const gone =
         this.#connection.rows(`SELECT 1 FROM temp.sqlite_master WHERE name='${CHANGES}'`).length === 0;
