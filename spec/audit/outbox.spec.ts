@@ -70,6 +70,8 @@ interface Server {
   drop(): Promise<unknown>;
   /** What lies in the outbox, as text. */
   readonly waiting: string;
+  /** Cuts every connection to the database. */
+  cut(): Promise<unknown>;
   /** Keeps every relay away until it is called again. */
   hold(): Promise<() => Promise<void>>;
 }
@@ -88,6 +90,11 @@ const servers: readonly Server[] = [
     make: () => onPostgres("postgres", `CREATE DATABASE ${name}`),
     drop: () => onPostgres("postgres", `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
     waiting: "SELECT convert_from(records, 'UTF8') AS records FROM audit_outbox ORDER BY id",
+    cut: () =>
+      onPostgres(
+        "postgres",
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
+      ),
     async hold() {
       const client = new pg.Client({ ...postgresServer, database: name });
       await client.connect();
@@ -108,6 +115,12 @@ const servers: readonly Server[] = [
     make: () => onMariadb(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`),
     drop: () => onMariadb(`DROP DATABASE IF EXISTS ${name}`),
     waiting: "SELECT CONVERT(records USING utf8mb4) AS records FROM audit_outbox ORDER BY id",
+    async cut() {
+      const found = await onMariadb<{ id: number }>(
+        `SELECT id FROM information_schema.processlist WHERE db = '${name}'`,
+      );
+      for (const { id } of found) await onMariadb(`KILL ${id}`);
+    },
     async hold() {
       const connection = await createConnection(mysqlServer);
       await connection.query(
@@ -345,6 +358,22 @@ for (const server of servers) {
       await audit.flush({ timeoutMs: 20_000 });
       assert.deepEqual(names().toSorted(), ["CREATE a", "CREATE b", "CREATE c"]);
       assert.deepEqual(await dataSource.query(waiting), []);
+    });
+
+    it("is relayed again when the relay has lost its connection", async () => {
+      const dataSource = await open(options);
+      start();
+      attach(dataSource);
+      await dataSource.getRepository(Patient).insert(row("a"));
+      await audit.flush();
+      await server.cut();
+      // The pool's own connections are gone as well: a second DataSource writes.
+      const other = await open(options);
+      attach(other);
+      await other.getRepository(Patient).insert(row("b"));
+      await audit.flush({ timeoutMs: 20_000 });
+      assert.deepEqual(names(), ["CREATE a", "CREATE b"]);
+      assert.deepEqual(await other.query(waiting), []);
     });
 
     it("is never recorded itself", async () => {

@@ -17,7 +17,7 @@ interface OwnConnection {
   query(options: { sql: string; values?: readonly unknown[] }, answered: Answered): void;
   end(done: () => void): void;
   on(event: "error", listener: () => void): void;
-  readonly stream: { unref?(): void };
+  readonly stream: { unref?(): void; once(event: "close", listener: () => void): void };
 }
 
 interface PoolWithConfig {
@@ -41,7 +41,7 @@ export class MysqlStore implements OutboxStore {
   readonly #driver: Driver;
   readonly #config: object | undefined;
   readonly #table: OutboxTable;
-  #connection: Promise<OwnConnection> | null = null;
+  #connection: OwnConnection | null = null;
   #name = "";
 
   constructor(dataSource: DataSource, table: OutboxTable) {
@@ -86,7 +86,7 @@ export class MysqlStore implements OutboxStore {
   }
 
   async close(): Promise<void> {
-    const connection = await this.#connection?.catch(() => null);
+    const connection = this.#connection;
     this.#lose();
     if (connection) await new Promise<void>((resolve) => connection.end(() => resolve()));
   }
@@ -107,14 +107,19 @@ export class MysqlStore implements OutboxStore {
     });
   }
 
-  #connected(): Promise<OwnConnection> {
+  async #connected(): Promise<OwnConnection> {
     return (this.#connection ??= this.#connect());
   }
 
-  async #connect(): Promise<OwnConnection> {
+  #connect(): OwnConnection {
     if (!this.#config) throw new Error("The DataSource has no pool: it must be initialised first.");
     const connection = new this.#driver.mysql.Connection({ config: this.#config });
-    connection.on("error", () => this.#lose());
+    const lost = (): void => {
+      if (this.#connection === connection) this.#lose();
+    };
+    connection.on("error", lost);
+    // A connection that breaks under a query tells only the query.
+    connection.stream.once("close", lost);
     // It waits for the application; the application's process must not wait for it.
     connection.stream.unref?.();
     return connection;
