@@ -20,11 +20,14 @@ export interface CliOptions {
   readonly env?: Record<string, string>;
   readonly input?: string;
   readonly cwd?: string;
+  /** Who runs it. */
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
-export function startCli(args: readonly string[], { env, cwd }: CliOptions = {}): ChildProcess {
-  const { FORCE_COLOR: _, ...plain } = process.env;
-  return spawn(process.execPath, [cliPath, ...args], { cwd, env: { ...plain, NO_COLOR: "1", ...env } });
+export function startCli(args: readonly string[], { env, input: _, ...more }: CliOptions = {}): ChildProcess {
+  const { FORCE_COLOR: _colours, ...plain } = process.env;
+  return spawn(process.execPath, [cliPath, ...args], { ...more, env: { ...plain, NO_COLOR: "1", ...env } });
 }
 
 export async function cli(args: readonly string[], options: CliOptions = {}): Promise<Answer> {

@@ -25,12 +25,18 @@ function of(value: unknown, field: string): unknown {
 
 const field = (name: string) => (record: LogRecord) => text((record as Loose)[name]);
 
+/** What a table says of a word that stands in a record: which may be any word, `constructor` too, or none. */
+export function lookUp<Value>(table: Readonly<Record<string, Value>>, word: unknown): Value | undefined {
+  return typeof word === "string" && Object.hasOwn(table, word) ? table[word] : undefined;
+}
+
 export const facts = {
   name: field("name"),
   outcome: field("outcome"),
   service: field("service_name"),
   request: field("request_id"),
   route: field("route"),
+  id: field("record_id"),
   protocol: field("protocol"),
   user: (record: LogRecord) => text(of(record.user, "id")),
   model: (record: LogRecord) =>
@@ -38,6 +44,11 @@ export const facts = {
   event: (record: LogRecord) => {
     const { event_type, event, action, extra } = record as Loose;
     return text(event_type) ?? text(event) ?? text(action) ?? text(of(extra, "action"));
+  },
+  /** Trace and span, as `traceparent` has them between its version and its flags. */
+  trace: ({ trace_id, span_id }: LogRecord): string | undefined => {
+    const ids = `${text(trace_id)}-${text(span_id)}`;
+    return /^[0-9a-f]{32}-[0-9a-f]{16}$/u.test(ids) ? ids : undefined;
   },
   /** What kind of record: its name, and what tells those of a name apart. */
   kind: (record: LogRecord): string | undefined => {
@@ -57,7 +68,7 @@ export const facts = {
   },
   status: (record: LogRecord): number | undefined => {
     const status = of((record as Loose)["response_repr"], "status_code");
-    return typeof status === "number" ? status : undefined;
+    return Number.isSafeInteger(status) ? (status as number) : undefined;
   },
   method: (record: LogRecord) => text(of((record as Loose)["request_repr"], "method")),
   /** Where the request went: the path of one that came in, the endpoint of a call. */
@@ -68,7 +79,7 @@ export const facts = {
   /** Seconds. */
   duration: (record: LogRecord): number | undefined => {
     const time = (record as Loose)["execution_time"];
-    return typeof time === "number" ? time : undefined;
+    return Number.isFinite(time) ? (time as number) : undefined;
   },
   /**
    * Whether a text stands in the record's values, whatever its case.

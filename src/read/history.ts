@@ -146,11 +146,15 @@ function ofRow(model: string, id: string): Matcher {
       (idNeedle.every((needle) => line.includes(needle)) || line.includes(nobody)),
     test: (record) => {
       if (record.name !== "audit.crud") return false;
-      const { model: of, instance_id, instance_ids, row_count = Infinity } = record as CrudRecord;
+      const { model: of, instance_id, instance_ids, row_count } = record as CrudRecord;
       if (of !== model) return false;
       if (typeof instance_id === "string") return canonical(instance_id) === wanted;
       if (!Array.isArray(instance_ids)) return true;
-      return instance_ids.length < row_count || instance_ids.some((one) => canonical(String(one)) === wanted);
+      return (
+        typeof row_count !== "number" ||
+        instance_ids.length < row_count ||
+        instance_ids.some((one) => typeof one === "string" && canonical(one) === wanted)
+      );
     },
   };
 }

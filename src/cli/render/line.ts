@@ -4,7 +4,7 @@
  * @module
  */
 import pc from "picocolors";
-import { facts } from "../../read/facts.js";
+import { facts, lookUp } from "../../read/facts.js";
 import type { LogRecord } from "../../read/records.js";
 import { clipped, safe } from "../safe.js";
 
@@ -19,7 +19,7 @@ const OUTCOMES: Record<string, Paint> = {
 };
 
 export function byOutcome(record: LogRecord): Paint {
-  return OUTCOMES[record.outcome] ?? String;
+  return lookUp(OUTCOMES, record.outcome) ?? String;
 }
 
 /** `2026-01-05 09:12:44.031  UPDATE Patient p-1 ward: 3 → 4  · Ana (7) · req-1`. */

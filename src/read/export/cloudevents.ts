@@ -26,18 +26,18 @@ export interface CloudEvent {
  * the request went.
  */
 export function toCloudEvent(record: LogRecord): CloudEvent {
-  const { trace_id, span_id } = record;
+  const trace = facts.trace(record);
   const subject = subjectOf(record);
   const kind = facts.kind(record);
   return {
     specversion: "1.0",
-    id: record.record_id || `${record.timestamp} ${record.name}`,
+    id: facts.id(record) || `${record.timestamp} ${record.name}`,
     source: `/activity-audit/${encodeURIComponent(wellFormed(facts.service(record) ?? ""))}`,
     type: ["activity_audit", record.name, kind].filter(Boolean).join("."),
     time: toIso(record.timestamp),
     ...(subject && { subject }),
     datacontenttype: "application/json",
-    ...(trace_id && span_id && { traceparent: `00-${trace_id}-${span_id}-01` }),
+    ...(trace && { traceparent: `00-${trace}-01` }),
     data: record,
   };
 }

@@ -5,7 +5,7 @@
  * @see https://www.elastic.co/docs/reference/ecs
  * @module
  */
-import { facts } from "../facts.js";
+import { facts, lookUp } from "../facts.js";
 import type { LogRecord } from "../records.js";
 import { toIso } from "./cloudevents.js";
 
@@ -90,7 +90,7 @@ function event(record: LogRecord): Loose {
     kind: "event",
     ...classified(record),
     action: text(extra?.action) ?? text(action) ?? facts.kind(record),
-    outcome: OUTCOMES[record.outcome] ?? "unknown",
+    outcome: lookUp(OUTCOMES, record.outcome) ?? "unknown",
     module: "activity_audit",
     dataset: `activity_audit.${record.name}`,
     duration: duration === undefined ? undefined : Math.round(duration * 1e9),
@@ -121,7 +121,7 @@ function classified(record: LogRecord): { category?: string[]; type: string[] } 
         type: [kind === "AUDIT_STARTED" ? "start" : kind === "AUDIT_STOPPED" ? "end" : "info"],
       };
     default:
-      return { type: [/^(?:ERROR|FATAL)$/u.test(String(record.level)) ? "error" : "info"] };
+      return { type: [/^(?:ERROR|FATAL)$/u.test(text(record.level) ?? "") ? "error" : "info"] };
   }
 }
 
@@ -132,14 +132,20 @@ function user(record: LogRecord): Loose {
     id: facts.user(record),
     name: facts.userName(record),
     email: text(found?.email),
-    roles: Array.isArray(roles) ? roles.map(String) : roles === undefined ? undefined : [String(roles)],
+    roles: rolesOf(roles),
   };
+}
+
+/** ECS asks for texts. */
+function rolesOf(roles: unknown): string[] | undefined {
+  const texts = (Array.isArray(roles) ? roles : [roles]).filter((role) => typeof role === "string");
+  return texts.length > 0 ? texts : undefined;
 }
 
 function http(record: LogRecord): Loose {
   const { request_id, request_repr } = record as Loose;
   if (record.name !== "audit.request") return { http: { request: { id: text(request_id) } } };
-  const isHttp = /^https?$/u.test(String((record as Loose)["protocol"]));
+  const isHttp = /^https?$/u.test(facts.protocol(record) ?? "");
   const ip = text(request_repr?.client_ip);
   return {
     http: {

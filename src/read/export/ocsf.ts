@@ -6,7 +6,7 @@
  * @module
  */
 import type { CrudRecord, RowImage } from "../../record/types.js";
-import { facts } from "../facts.js";
+import { facts, lookUp } from "../facts.js";
 import { rowBefore } from "../history.js";
 import type { LogRecord } from "../records.js";
 import { timeOf } from "../tree.js";
@@ -87,7 +87,7 @@ const ROW_ACTIVITIES: Record<string, number> = {
 
 function ofRow(record: CrudRecord): Loose {
   const { model, instance_id, instance_label, instance_repr, event_type } = record;
-  const activity = ROW_ACTIVITIES[event_type] ?? 99;
+  const activity = lookUp(ROW_ACTIVITIES, event_type) ?? 99;
   const changed = ["UPDATE", "SOFT_DELETE", "RESTORE"].includes(event_type);
   const entity = (data: RowImage | null | undefined) => ({
     type: text(model),
@@ -139,7 +139,7 @@ function ofRequest(record: LogRecord): Loose {
       ? `SFTP ${text(request_repr?.operation) ?? ""}`
       : `${text(request_repr?.class) ?? ""}.${text(request_repr?.method) ?? ""}`;
   return {
-    ...base(CLASSES.api, METHOD_ACTIVITIES[method ?? ""] ?? 99, record, method ?? operation),
+    ...base(CLASSES.api, lookUp(METHOD_ACTIVITIES, method) ?? 99, record, method ?? operation),
     ...duration(record),
     actor: actor(record),
     api: {
@@ -226,8 +226,8 @@ const SEVERITY: Record<string, [number, string]> = {
 };
 
 function base(of: EventClass, activity: number, record: LogRecord, source: string): Loose {
-  const [status_id, status] = STATUS[record.outcome] ?? [0, "Unknown"];
-  const [severity_id, severity] = SEVERITY[record.outcome] ?? [1, "Informational"];
+  const [status_id, status] = lookUp(STATUS, record.outcome) ?? [0, "Unknown"];
+  const [severity_id, severity] = lookUp(SEVERITY, record.outcome) ?? [1, "Informational"];
   // "Other" is named by what it was at its source.
   const activity_name = of.activities[activity] ?? source;
   const { request_id, seq, level } = record as Loose;

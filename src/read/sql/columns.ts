@@ -99,9 +99,13 @@ export function convertedColumns(lines: string, log: string): string {
     ...Object.fromEntries(Object.keys(PLAIN).map((name) => [name, "VARCHAR"])),
     ...WITHIN,
   };
-  const plain = Object.entries(PLAIN).map(([name, type]) =>
-    type === "" ? `s."${name}" AS "${name}"` : `try_cast(s."${name}" AS ${type}) AS "${name}"`,
-  );
+  const plain = Object.entries(PLAIN).map(([name, type]) => {
+    // A number that is too large for a DOUBLE becomes infinite, which JSON cannot say.
+    if (type === "DOUBLE") {
+      return `CASE WHEN isfinite(try_cast(s."${name}" AS DOUBLE)) THEN try_cast(s."${name}" AS DOUBLE) END AS "${name}"`;
+    }
+    return type === "" ? `s."${name}" AS "${name}"` : `try_cast(s."${name}" AS ${type}) AS "${name}"`;
+  });
   const derived = Object.entries(DERIVED).map(([name, sql]) => `${sql} AS "${name}"`);
   return (
     `SELECT ${literal(log)} AS log, ${[...plain, ...derived].join(", ")}, ` +
