@@ -54,13 +54,11 @@ describe("the packed tarball, in a fresh project", () => {
   after(() => rm(installed, { recursive: true, force: true }));
 
   it("has the command line, without what its users may not have", () => {
-    const run = (...args: string[]) =>
-      execFileSync("npx", ["--no-install", "activity-audit", ...args], { cwd: installed, encoding: "utf8" });
-    const help = run("--help");
+    const help = run(installed, "--help").stdout;
     for (const command of ["tail", "query", "timeline", "history", "as-of", "stats", "export", "explain"])
       assert.match(help, new RegExp(`^  ${command} `, "mu"));
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-    assert.equal(run("--version"), `${version}\n`);
+    assert.equal(run(installed, "--version").stdout, `${version}\n`);
   });
 
   it("answers without DuckDB, and says what SQL needs", async () => {
@@ -68,12 +66,10 @@ describe("the packed tarball, in a fresh project", () => {
     const project = join(installed, "trail");
     await mkdir(join(project, "audit_logs"), { recursive: true });
     await writeFile(join(project, "audit_logs/audit.log"), `${JSON.stringify(record)}\n`);
-    const run = (...args: string[]) =>
-      spawnSync("npx", ["--no-install", "activity-audit", ...args], { cwd: project, encoding: "utf8" });
-    const found = run("query", "--event", "sample", "--json");
+    const found = run(project, "query", "--event", "sample", "--json");
     assert.deepEqual([found.status, found.stdout], [0, `${JSON.stringify(record)}\n`]);
-    assert.equal(JSON.parse(run("stats", "--json").stdout).records, 1);
-    const refused = run("query", "--sql", "SELECT 1");
+    assert.equal(JSON.parse(run(project, "stats", "--json").stdout).records, 1);
+    const refused = run(project, "query", "--sql", "SELECT 1");
     assert.equal(refused.status, 2);
     assert.match(refused.stderr, /npm install @duckdb\/node-api.*\[AUDIT_PEER_MISSING\]/u);
   });
@@ -114,6 +110,10 @@ describe("the packed tarball, in a fresh project", () => {
     });
   }
 });
+
+function run(cwd: string, ...args: string[]) {
+  return spawnSync("npx", ["--no-install", "activity-audit", ...args], { cwd, encoding: "utf8" });
+}
 
 const compilerOptions = {
   compilerOptions: {

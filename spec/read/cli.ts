@@ -25,9 +25,15 @@ export interface CliOptions {
   readonly gid?: number;
 }
 
-export function startCli(args: readonly string[], { env, input: _, ...more }: CliOptions = {}): ChildProcess {
-  const { FORCE_COLOR: _colours, ...plain } = process.env;
-  return spawn(process.execPath, [cliPath, ...args], { ...more, env: { ...plain, NO_COLOR: "1", ...env } });
+export function startCli(args: readonly string[], { env, cwd, uid, gid }: CliOptions = {}): ChildProcess {
+  const plain = { ...process.env };
+  delete plain["FORCE_COLOR"];
+  return spawn(process.execPath, [cliPath, ...args], {
+    cwd,
+    uid,
+    gid,
+    env: { ...plain, NO_COLOR: "1", ...env },
+  });
 }
 
 export async function cli(args: readonly string[], options: CliOptions = {}): Promise<Answer> {

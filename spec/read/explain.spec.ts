@@ -17,6 +17,11 @@ const sample = {
 };
 const policy = { mask: ["phone"], redact: ["badge"] };
 
+const count = async (input: string) => {
+  const { code, stdout } = await cli(["explain", "-", "--json"], { input });
+  return [code, objects(stdout).length];
+};
+
 describe("activity-audit explain", () => {
   it("shows what audit.explain() says, of a file and of stdin", async () => {
     using folder = temporaryFolder();
@@ -66,10 +71,6 @@ describe("activity-audit explain", () => {
   });
 
   it("takes several samples: a list, one a line, or texts", async () => {
-    const count = async (input: string) => {
-      const { code, stdout } = await cli(["explain", "-", "--json"], { input });
-      return [code, objects(stdout).length];
-    };
     assert.deepEqual(await count('[{"a":1},{"password":"x"}]'), [0, 2]);
     assert.deepEqual(await count('{"a":1}\n\n{"password":"x"}\n'), [0, 2]);
     assert.deepEqual(await count("login with password=hunter2secret\n42"), [0, 2]);

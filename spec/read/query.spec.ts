@@ -49,9 +49,19 @@ before(() => {
 });
 after(() => folder[Symbol.dispose]());
 
+const event = ({ event_type, event: login, action, extra }: Made) =>
+  event_type ?? login ?? action ?? extra.action;
+
+const rank = (times: number[], quantile: number) =>
+  times.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(quantile * times.length) - 1)];
+
+const ask = async (sql: string, ...more: string[]) => {
+  const { code, stdout, stderr } = await cli(["query", "-d", folder.path, "--json", "--sql", sql, ...more]);
+  assert.equal(code, 0, stderr);
+  return objects(stdout);
+};
+
 describe("activity-audit query", () => {
-  const event = ({ event_type, event: login, action, extra }: Made) =>
-    event_type ?? login ?? action ?? extra.action;
   const cases: [string[], (record: Made) => boolean][] = [
     [[], () => true],
     [["--user", "7"], ({ user }) => user?.id === 7],
@@ -75,7 +85,7 @@ describe("activity-audit query", () => {
     [["--status", "<300"], ({ response_repr }) => [200, 201].includes(response_repr?.status_code)],
     [["--request", "req-12"], ({ request_id }) => request_id === "req-12"],
     [["--name", "audit.login"], ({ name }) => name === "audit.login"],
-    [["--log", "audit,login"], (record) => ["audit", "login"].includes(fileOf(record))],
+    [["--log", "audit,login"], (record) => ["audit", "login"].includes(logOf(record))],
     [["--since", "2026-01-05 09:01"], ({ timestamp }) => timestamp >= "2026-01-05 09:01:00.000"],
     [
       ["--since", "2026-01-05T11:00:30.5+02:00", "--until", "2026-01-05T09:01Z"],
@@ -92,8 +102,6 @@ describe("activity-audit query", () => {
         outcome === "failure" && user?.id === 3 && response_repr?.status_code === 503,
     ],
   ];
-  /** Where `writeTrail` put it: before some were made events of other kinds. */
-  const fileOf = (record: Made): string => logOf(record);
 
   for (const engine of ENGINES) {
     it(`finds what each filter asks for: ${engine.join(" ")}`, async () => {
@@ -170,19 +178,6 @@ describe("activity-audit query", () => {
   });
 
   it("answers SQL over records", async () => {
-    const ask = async (sql: string, ...more: string[]) => {
-      const { code, stdout, stderr } = await cli([
-        "query",
-        "-d",
-        folder.path,
-        "--json",
-        "--sql",
-        sql,
-        ...more,
-      ]);
-      assert.equal(code, 0, stderr);
-      return objects(stdout);
-    };
     const crud = records.filter(({ name }) => name === "audit.crud");
     const counts = new Map<string, number>();
     for (const { model, event_type } of crud) {
@@ -249,9 +244,6 @@ describe("activity-audit query", () => {
 });
 
 describe("activity-audit stats", () => {
-  const rank = (times: number[], quantile: number) =>
-    times.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(quantile * times.length) - 1)];
-
   for (const engine of ENGINES) {
     it(`counts what there is: ${engine.join(" ")}`, async () => {
       const { code, stdout } = await cli(["stats", "-d", folder.path, "--json", "--top", "1000", ...engine]);

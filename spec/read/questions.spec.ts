@@ -21,6 +21,24 @@ interface Snapshot {
 const folder = temporaryFolder();
 const comparable = (row: Made) => ({ id: row["id"], name: row["name"], ward: row["ward"] });
 
+const byId = (a: Made, b: Made) => (a["record_id"] < b["record_id"] ? -1 : 1);
+
+const madeRow = (at: string, event: string, more: Made): Made => ({
+  ...makeRecords(1, 1)[0]!,
+  timestamp: `2026-01-05 09:00:${at}.000`,
+  name: "audit.crud",
+  level: "AUDIT",
+  record_id: `id-${at}`,
+  model: "Bed",
+  event_type: event,
+  instance_id: "7",
+  instance_repr: null,
+  changed_fields: {},
+  ...more,
+});
+
+const fromRecord = (basis: string) => `the record ${basis}`;
+
 describe("the clinic's trail", () => {
   const snapshots: Snapshot[] = [];
   let patient: string;
@@ -80,11 +98,11 @@ describe("the clinic's trail", () => {
   it("tells a row's versions as the database's triggers saw them", async () => {
     const { stdout } = await cli(["history", "Patient", patient, "--dir", folder.path, "--json"]);
     const versions = objects(stdout);
-    const true_ = truth.filter(
+    const seen = truth.filter(
       ({ table, before: old, after: new_ }) => table === "patient" && (old ?? new_)!["id"] === patient,
     );
-    assert.equal(versions.length, true_.length);
-    for (const [index, { before: old, after: new_ }] of true_.entries()) {
+    assert.equal(versions.length, seen.length);
+    for (const [index, { before: old, after: new_ }] of seen.entries()) {
       const { changes, unrecorded, version } = versions[index]!;
       assert.equal(version, index + 1);
       assert.deepEqual(unrecorded, {});
@@ -124,7 +142,6 @@ describe("the clinic's trail", () => {
       const { code, stdout } = await cli(["timeline", id, "--dir", folder.path, "--json"]);
       assert.equal(code, 0);
       const steps = objects(stdout);
-      const byId = (a: Made, b: Made) => (a["record_id"] < b["record_id"] ? -1 : 1);
       assert.deepEqual(steps.map(({ record }) => record).toSorted(byId), story.toSorted(byId));
       const path: Made[] = [];
       for (const { depth, record } of steps) {
@@ -174,38 +191,25 @@ describe("timeline on files that somebody made", () => {
 });
 
 describe("as-of and history where the trail does not say all", () => {
-  const row = (at: string, event: string, more: Made): Made => ({
-    ...makeRecords(1, 1)[0]!,
-    timestamp: `2026-01-05 09:00:${at}.000`,
-    name: "audit.crud",
-    level: "AUDIT",
-    record_id: `id-${at}`,
-    model: "Bed",
-    event_type: event,
-    instance_id: "7",
-    instance_repr: null,
-    changed_fields: {},
-    ...more,
-  });
   const lines = [
-    row("10", "UPDATE", {
+    madeRow("10", "UPDATE", {
       instance_repr: { id: 7, ward: "b" },
       changed_fields: { ward: { from: "a", to: "b" } },
     }),
-    row("20", "UPDATE", {
+    madeRow("20", "UPDATE", {
       instance_id: null,
       row_count: 5000,
       instance_ids: ["1", "2"],
       statement: "UPDATE bed",
     }),
-    row("25", "UPDATE", { instance_id: null, row_count: 2, instance_ids: ["1", "2"] }),
-    row("30", "UPDATE", {
+    madeRow("25", "UPDATE", { instance_id: null, row_count: 2, instance_ids: ["1", "2"] }),
+    madeRow("30", "UPDATE", {
       instance_repr: { id: 7, ward: "d" },
       changed_fields: { ward: { from: "c", to: "d" } },
     }),
-    row("40", "TRUNCATE", { instance_id: null }),
-    row("50", "CREATE", { model: "Key", instance_id: '{"a":1,"b":2}', instance_repr: { a: 1, b: 2 } }),
-    row("55", "CREATE", { instance_id: "8", instance_repr: "not a row", changed_fields: { ward: null } }),
+    madeRow("40", "TRUNCATE", { instance_id: null }),
+    madeRow("50", "CREATE", { model: "Key", instance_id: '{"a":1,"b":2}', instance_repr: { a: 1, b: 2 } }),
+    madeRow("55", "CREATE", { instance_id: "8", instance_repr: "not a row", changed_fields: { ward: null } }),
   ];
 
   it("says so", async () => {
@@ -225,29 +229,28 @@ describe("as-of and history where the trail does not say all", () => {
       const { row: found, basis, doubts, known } = objects(stdout)[0];
       return { row: found, basis, doubts, known };
     };
-    const from = (basis: string) => `the record ${basis}`;
     assert.deepEqual(await asOf("05"), {
       row: { id: 7, ward: "a" },
-      basis: from("after"),
+      basis: fromRecord("after"),
       doubts: [],
       known: true,
     });
     assert.deepEqual(await asOf("15"), {
       row: { id: 7, ward: "b" },
-      basis: from("before"),
+      basis: fromRecord("before"),
       doubts: [],
       known: true,
     });
     assert.deepEqual(await asOf("27"), {
       row: { id: 7, ward: "b" },
-      basis: from("before"),
+      basis: fromRecord("before"),
       doubts: ["id-20"],
       known: true,
     });
-    assert.deepEqual(await asOf("45"), { row: null, basis: from("before"), doubts: [], known: true });
+    assert.deepEqual(await asOf("45"), { row: null, basis: fromRecord("before"), doubts: [], known: true });
     assert.deepEqual(await asOf("59", "Key", '{"b": 2, "a": 1}'), {
       row: { a: 1, b: 2 },
-      basis: from("before"),
+      basis: fromRecord("before"),
       doubts: [],
       known: true,
     });

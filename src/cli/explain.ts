@@ -5,7 +5,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { text } from "node:stream/consumers";
+import { text as textOf } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import pc from "picocolors";
@@ -52,7 +52,7 @@ async function show(out: Output, { line, record, redacted }: Explained): Promise
 }
 
 async function contentOf(file: string): Promise<string> {
-  if (file === "-") return text(process.stdin);
+  if (file === "-") return textOf(process.stdin);
   return readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new AuditError("AUDIT_TRAIL_MISSING", [file, error.code ?? error.message]);
   });

@@ -5,8 +5,8 @@
  */
 
 /* C0, DEL, C1 (one of which begins an escape sequence), and what turns the direction of a text or breaks its line. */
-// oxlint-disable-next-line no-control-regex
 const HOSTILE =
+  // oxlint-disable-next-line no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 

@@ -51,22 +51,22 @@ async function computed(trail: Trail, options: StatsOptions): Promise<Stats> {
   }
 }
 
-function* drawn(stats: Stats): Generator<string> {
-  const { records, from, to } = stats;
+function* drawn(found: Stats): Generator<string> {
+  const { records, from, to } = found;
   yield `${pc.bold(`${records} records`)}${from === null ? "" : ` from ${safe(from)} to ${safe(to)}`}`;
   if (records === 0) return;
-  const outcomes = stats.outcomes.map(
+  const outcomes = found.outcomes.map(
     ({ outcome, records: of }) => `${safe(outcome)} ${of} (${share(of, records)})`,
   );
   yield outcomes.join(", ");
-  yield* list("What", ["name", "kind", "records", "failures"], stats.kinds, ({ name, kind }) => [name, kind]);
-  yield* list("Who", ["user", "name", "records", "failures"], stats.actors, ({ user, name }) => [user, name]);
+  yield* list("What", ["name", "kind", "records", "failures"], found.kinds, ({ name, kind }) => [name, kind]);
+  yield* list("Who", ["user", "name", "records", "failures"], found.actors, ({ user, name }) => [user, name]);
   const times = ["requests", "failures", "p50", "p95", "p99", "max"];
-  yield* list("Requests", ["method", "route", ...times], stats.routes, ({ method, route }) => [
+  yield* list("Requests", ["method", "route", ...times], found.routes, ({ method, route }) => [
     method,
     route,
   ]);
-  yield* list("Calls", ["service", "protocol", ...times], stats.services, ({ service, protocol }) => [
+  yield* list("Calls", ["service", "protocol", ...times], found.services, ({ service, protocol }) => [
     service,
     protocol,
   ]);

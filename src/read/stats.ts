@@ -53,7 +53,7 @@ class Group {
   }
 
   get latency(): Latency {
-    const sorted = Float64Array.from(this.times).sort();
+    const sorted = Float64Array.from(this.times).toSorted();
     const rank = (quantile: number) => sorted[Math.max(0, Math.ceil(quantile * sorted.length) - 1)] ?? null;
     const { p50, p95, p99 } = QUANTILES;
     return { p50: rank(p50), p95: rank(p95), p99: rank(p99), max: sorted.at(-1) ?? null };

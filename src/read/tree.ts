@@ -35,7 +35,7 @@ export function causalTree(records: readonly LogRecord[]): TreeNode[] {
     }
   }
   for (const { children } of nodes) children.sort(byBegin);
-  return roots.sort(byBegin);
+  return roots.toSorted(byBegin);
 }
 
 /** A node on a walk through a tree. */

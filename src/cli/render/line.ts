@@ -24,8 +24,8 @@ export function byOutcome(record: LogRecord): Paint {
 
 /** `2026-01-05 09:12:44.031  UPDATE Patient p-1 ward: 3 → 4  · Ana (7) · req-1`. */
 export function renderLine(record: LogRecord): string {
-  const request = facts.request(record);
-  const details = [who(record), request && clipped(request, 40)].filter(Boolean).join(" · ");
+  const id = facts.request(record);
+  const details = [who(record), id && clipped(id, 40)].filter(Boolean).join(" · ");
   return `${pc.dim(safe(record.timestamp))}  ${what(record)}${details && pc.dim(`  · ${details}`)}`;
 }
 

@@ -186,7 +186,6 @@ function pick(value: unknown, names: readonly string[]): Loose {
 
 /** Without what is not there, two levels deep, and without what is empty then. */
 function pruned(value: Loose): Loose {
-  const isObject = (of: unknown): of is Loose => typeof of === "object" && of !== null && !Array.isArray(of);
   const level = (of: Loose, depth: number): Loose =>
     Object.fromEntries(
       Object.entries(of)
@@ -195,4 +194,8 @@ function pruned(value: Loose): Loose {
         .filter(([, one]) => !(isObject(one) && depth > 0 && Object.keys(one).length === 0)),
     );
   return level(value, 2);
+}
+
+function isObject(of: unknown): of is Loose {
+  return typeof of === "object" && of !== null && !Array.isArray(of);
 }

@@ -148,10 +148,6 @@ export class TrailStore {
    * @throws {AuditError} `AUDIT_SQL_REFUSED`
    */
   async sql(question: string, signal?: AbortSignal): Promise<Rows> {
-    const refused = (error: unknown) =>
-      error instanceof AuditError
-        ? error
-        : new AuditError("AUDIT_SQL_REFUSED", [(error as Error).message], { cause: error });
     try {
       const refusal = await this.#engine.refusal(question);
       if (refusal !== undefined) throw new AuditError("AUDIT_SQL_REFUSED", [refusal]);
@@ -255,4 +251,9 @@ async function temporaryFolder(cache: string | undefined): Promise<string> {
     if (within !== undefined) return within;
   }
   return mkdtemp(join(tmpdir(), "activity-audit-"));
+}
+
+function refused(error: unknown): AuditError {
+  if (error instanceof AuditError) return error;
+  return new AuditError("AUDIT_SQL_REFUSED", [(error as Error).message], { cause: error });
 }

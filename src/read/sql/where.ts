@@ -25,8 +25,6 @@ const COLUMNS = {
 export function where(filter: RecordFilter, first = 1): Where {
   const values: DuckDBValue[] = [];
   const next = (value: DuckDBValue) => `$${first - 1 + values.push(value)}`;
-  const any = (wanted: readonly string[], condition: (value: string) => string) =>
-    wanted.length === 0 ? "false" : `(${wanted.map(condition).join(" OR ")})`;
   const terms: string[] = [];
   for (const [field, column] of Object.entries(COLUMNS)) {
     const wanted = filter[field as keyof typeof COLUMNS];
@@ -42,8 +40,6 @@ export function where(filter: RecordFilter, first = 1): Where {
     );
   }
   if (filter.route) {
-    // GLOB knows more signs than `*`; LIKE's can be escaped.
-    const like = (pattern: string) => pattern.replaceAll(/[\\%_]/gu, "\\$&").replaceAll("*", "%");
     terms.push(any(filter.route, (value) => `route LIKE ${next(like(value))} ESCAPE '\\'`));
   }
   if (filter.status) {
@@ -65,4 +61,13 @@ export function where(filter: RecordFilter, first = 1): Where {
 function textTerm(sought: string): string {
   const values = String.raw`regexp_replace(record, '"(?:[^"\\]|\\.)*":', '', 'g')`;
   return `contains(lower(record), ${sought}) AND contains(lower(${values}), ${sought})`;
+}
+
+function any(wanted: readonly string[], condition: (value: string) => string): string {
+  return wanted.length === 0 ? "false" : `(${wanted.map(condition).join(" OR ")})`;
+}
+
+/** GLOB knows more signs than `*`; those of LIKE can be escaped. */
+function like(pattern: string): string {
+  return pattern.replaceAll(/[\\%_]/gu, "\\$&").replaceAll("*", "%");
 }
