@@ -13,12 +13,13 @@ import { mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { describeFile, findFiles, locate, type TrailFile } from "../files.js";
 import type { ReadReport } from "../report.js";
+import { convertedColumns } from "./columns.js";
 import { firstLineHash, hashOf, takePiece, unpack, writeParquet } from "./convert.js";
 import type { Engine } from "./engine.js";
 import { mended } from "./mend.js";
 
-/** Another number where the kept columns change. */
-const VERSION = 2;
+/** Other files where other columns are kept. */
+const VERSION = hashOf(convertedColumns("", ""));
 const SEGMENT = 8 << 20;
 const ABANDONED_MS = 3_600_000;
 
