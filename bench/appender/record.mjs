@@ -51,14 +51,15 @@ export function requestRecord(number) {
   };
 }
 
+function body(value) {
+  const bytes = Buffer.from(JSON.stringify(value));
+  return { chunks: [bytes], bytes: bytes.length, truncated: false };
+}
+
 /** What a capture of requests tells, for the record of the same number. */
 export function requestEvent(number) {
   const record = requestRecord(number);
   const { request_repr: asked, response_repr: answered } = record;
-  const body = (value) => {
-    const bytes = Buffer.from(JSON.stringify(value));
-    return { chunks: [bytes], bytes: bytes.length, truncated: false };
-  };
   const head = Object.entries(answered.headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return {
     kind: "request",

@@ -286,3 +286,52 @@ describe("as-of and history where the trail does not say all", () => {
     }
   });
 });
+
+describe("records with numbers that JavaScript cannot hold", () => {
+  it("come out with all their digits", async () => {
+    using made = temporaryFolder();
+    const line = JSON.stringify({
+      ...makeRecords(1, 1)[0],
+      request_id: "r",
+      name: "audit.crud",
+      model: "Bed",
+      instance_id: "7",
+    });
+    const exact = line.replace('"extra":{}', '"extra":{"n":12345678901234567890.10,"m":1.0,"k":1e400}');
+    assert.notEqual(JSON.stringify(JSON.parse(exact)), exact);
+    writeFileSync(join(made.path, "audit.log"), `${exact}\n`);
+    for (const engine of ["js", "duckdb"]) {
+      for (const args of [
+        ["query", "--json"],
+        ["export", "--format", "ndjson"],
+      ]) {
+        const { stdout } = await cli([...args, "--dir", made.path, "--engine", engine]);
+        assert.equal(stdout, `${exact}\n`, `${args[0]} by ${engine}`);
+      }
+    }
+    const { stdout } = await cli(["tail", "--json", "--dir", made.path]);
+    assert.equal(stdout, `${exact}\n`);
+    for (const args of [
+      ["timeline", "r"],
+      ["history", "Bed", "7"],
+    ]) {
+      const answer = await cli([...args, "--json", "--dir", made.path]);
+      assert.ok(answer.stdout.includes(`"record":${exact}}`), answer.stdout);
+    }
+  });
+
+  it("are JSON also where the line has blanks of its own", async () => {
+    using made = temporaryFolder();
+    const [record] = makeRecords(1, 1);
+    const line = JSON.stringify({ ...record, message: "a\u2028b" }).replace('"level":', '\t"level"\t: ');
+    writeFileSync(join(made.path, "audit.log"), `${line}\r\n`);
+    for (const args of [
+      ["tail", "--json"],
+      ["query", "--json", "--engine", "duckdb"],
+    ]) {
+      const { stdout } = await cli([...args, "--dir", made.path]);
+      assert.deepEqual(objects(stdout), [{ ...record, message: "a\u2028b" }]);
+      assert.doesNotMatch(stdout, /[\t\r\u2028]/u);
+    }
+  });
+});

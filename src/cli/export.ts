@@ -8,7 +8,7 @@ import { toCloudEvent } from "../read/export/cloudevents.js";
 import { csvHead, toCsv } from "../read/export/csv.js";
 import { toEcs } from "../read/export/ecs.js";
 import { toOcsf } from "../read/export/ocsf.js";
-import type { LogRecord } from "../read/records.js";
+import { lineOf, type LogRecord } from "../read/records.js";
 import { answering, count, trailCommand, type Trail, type TrailOptions } from "./command.js";
 import { withEngine } from "./engine-options.js";
 import { filterOf, withFilters, type FilterOptions } from "./filter-options.js";
@@ -16,7 +16,7 @@ import { found, type FoundOptions } from "./found.js";
 
 const FORMATS: Record<string, (record: LogRecord) => string> = {
   csv: toCsv,
-  ndjson: (record) => JSON.stringify(record),
+  ndjson: lineOf,
   ocsf: (record) => JSON.stringify(toOcsf(record)),
   ecs: (record) => JSON.stringify(toEcs(record)),
   cloudevents: (record) => JSON.stringify(toCloudEvent(record)),

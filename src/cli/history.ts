@@ -30,7 +30,11 @@ async function history(
   for (const [index, version] of versions.entries()) {
     const { record, changes, unrecorded } = version;
     if (out.json)
-      await out.data({ version: index + 1, changes: whole(changes), unrecorded: whole(unrecorded), record });
+      await out.record(record, {
+        version: index + 1,
+        changes: whole(changes),
+        unrecorded: whole(unrecorded),
+      });
     else for (const line of drawn(version, index + 1)) await out.line(line);
   }
   if (versions.length === 0) out.note(`No record of ${safe(model)} ${safe(id)}.`);

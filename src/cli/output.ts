@@ -6,7 +6,8 @@
 import { once } from "node:events";
 import pc from "picocolors";
 import type { ReadReport } from "../read/report.js";
-import { safe, safeJson } from "./safe.js";
+import { lineOf, type LogRecord } from "../read/records.js";
+import { safe, safeJson, safeLine } from "./safe.js";
 
 const BUFFERED = 1 << 16;
 
@@ -24,6 +25,12 @@ export class Output {
   /** One object a line, where `--json` was asked for. */
   data(value: unknown): Promise<void> {
     return this.line(safeJson(value));
+  }
+
+  /** A record where `--json` was asked for: its line, with the fields of `about` before it where they are given. */
+  record(record: LogRecord, about?: object): Promise<void> {
+    const line = safeLine(lineOf(record));
+    return this.line(about === undefined ? line : `${safeJson(about).slice(0, -1)},"record":${line}}`);
   }
 
   async flush(): Promise<void> {

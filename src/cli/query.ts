@@ -30,7 +30,7 @@ async function query(trail: Trail, options: QueryOptions): Promise<0 | 1> {
   const { out } = trail;
   let shown = 0;
   for await (const batch of found(trail, filterOf(options), options)) {
-    for (const record of batch) await (out.json ? out.data(record) : out.line(renderLine(record)));
+    for (const record of batch) await (out.json ? out.record(record) : out.line(renderLine(record)));
     shown += batch.length;
   }
   if (shown === 0) out.note("No record.");

@@ -26,7 +26,7 @@ export function tailCommand(program: Command): void {
 async function tail(trail: Trail, options: TailOptions): Promise<0 | 1> {
   const { out, report } = trail;
   const filter = filterOf(options);
-  const show = (record: LogRecord) => (out.json ? out.data(record) : out.line(renderLine(record)));
+  const show = (record: LogRecord) => (out.json ? out.record(record) : out.line(renderLine(record)));
   const files = await trail.files();
   const { records, ends } = await lastRecords(files, options.lines, { filter, report });
   for (const record of records) await show(record);

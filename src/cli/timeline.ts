@@ -29,8 +29,7 @@ async function timeline({ out, report, files }: Trail, requestId: string): Promi
   for (const step of walk(roots)) {
     const { node, lasts } = step;
     if (!out.json) await out.line(drawn(step, begin));
-    else
-      await out.data({ depth: lasts.length, after_ms: Math.round(node.from - begin), record: node.record });
+    else await out.record(node.record, { depth: lasts.length, after_ms: Math.round(node.from - begin) });
   }
   return records.length > 0 ? 0 : 1;
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { LogRecord } from "./records.js";
+import { lineOf, type LogRecord } from "./parse.js";
 
 type Loose = Record<string, any>;
 
@@ -87,7 +87,7 @@ export const facts = {
    * @param sought - as JSON has it between quotation marks, in lower case
    */
   contains: (record: LogRecord, sought: string): boolean => {
-    const line = JSON.stringify(record);
+    const line = lineOf(record);
     // Names of fields are in all records of a kind, and nobody looks for those.
     return (
       line.toLowerCase().includes(sought) &&

@@ -6,7 +6,7 @@
 import { AuditError } from "../errors.js";
 import { formatTimestamp } from "../record/timestamp.js";
 import { facts } from "./facts.js";
-import type { LogRecord } from "./records.js";
+import type { LogRecord } from "./parse.js";
 
 /** All that is given must hold; of a list, one of its values. */
 export interface RecordFilter {

@@ -3,14 +3,13 @@
  *
  * @module
  */
-import type { AuditRecord, ContainerRecord } from "../record/types.js";
 import type { TrailFile } from "./files.js";
 import { matcher, type Matcher, type RecordFilter } from "./filter.js";
 import { readLines, type Line } from "./lines.js";
+import { parseRecord, type LogRecord } from "./parse.js";
 import type { ReadReport } from "./report.js";
 
-/** What a line of a trail can be. */
-export type LogRecord = AuditRecord | ContainerRecord;
+export { lineOf, parseRecord, type LogRecord } from "./parse.js";
 
 export interface ReadOptions {
   readonly filter?: RecordFilter | undefined;
@@ -141,18 +140,4 @@ export function recordOf(bytes: Buffer, match: Matcher): LogRecord | undefined {
   if (!match.mayHold(bytes)) return undefined;
   const record = parseRecord(bytes.toString());
   return record && match.test(record) ? record : undefined;
-}
-
-/**
- * @returns undefined for a text that is no record: no JSON object with the fields that all records have
- */
-export function parseRecord(line: string): LogRecord | undefined {
-  try {
-    const found = JSON.parse(line) as Partial<LogRecord> | null;
-    return typeof found?.timestamp === "string" && typeof found.name === "string"
-      ? (found as LogRecord)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

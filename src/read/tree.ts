@@ -4,7 +4,7 @@
  * @module
  */
 import { facts } from "./facts.js";
-import type { LogRecord } from "./records.js";
+import type { LogRecord } from "./parse.js";
 
 export interface TreeNode {
   readonly record: LogRecord;
