@@ -138,12 +138,20 @@ export class Attempt {
     this.#stand = stand(config, this.#target.findAdapter, (adapter, sent) =>
       call.transport(pass, adapter, sent),
     );
-    // Before 1.12, axios then throws before any response interceptor is there to see it.
-    if (config.signal?.aborted || config.cancelToken?.reason) setImmediate(() => call.canceledBefore(pass));
+    // What an older axios throws before the adapter, without asynchronous interceptors, no response interceptor sees.
+    const aborted = config.signal?.aborted || Boolean(config.cancelToken?.reason);
+    const transformed = typeof config.data === "object" && config.data !== null;
+    const own = first(config.transformRequest) !== first(this.#target.instance.defaults.transformRequest);
+    if (aborted || (this.#stand && (transformed || own))) setImmediate(() => call.neverSent(pass, aborted));
   }
 
   #answered(response: AxiosResponse | undefined, error: unknown): void {
     this.#stand?.leave(response?.config, (error as Partial<AxiosError> | null)?.config);
     if (this.#call && this.#pass) this.#call.answered(this.#pass, response, error);
   }
+}
+
+/** axios copies the list for each request. */
+function first(list: unknown): unknown {
+  return Array.isArray(list) && list.length === 1 ? (list[0] as unknown) : list;
 }

@@ -136,9 +136,13 @@ export class LogicalCall {
     if (!pass.received) pass.responseBody = this.#body(response?.data);
   }
 
-  /** It was cancelled before anything was sent, and no interceptor was told. */
-  canceledBefore(pass: Pass): void {
-    if (pass.end === null) this.settled({ code: "ERR_CANCELED", message: "canceled" }, true);
+  /** It should have been by now; if it was not, axios has given it up, and no interceptor was told. */
+  neverSent(pass: Pass, aborted: boolean): void {
+    if (pass.end !== null || pass.carrier) return;
+    const error = aborted
+      ? { code: "ERR_CANCELED", message: "canceled" }
+      : new Error("axios gave the request up before it was sent");
+    this.settled(error, true);
   }
 
   settled(error: unknown, rejected: boolean): void {
