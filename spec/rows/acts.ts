@@ -35,6 +35,12 @@ export function randomOf(seed: number): Random {
   };
 }
 
+/** How many transactions: `ROWS_TRANSACTIONS` in place of what the spec says, and never more than `ROWS_AT_MOST`. */
+export function countOf(transactions: number): number {
+  const { ROWS_TRANSACTIONS: wanted, ROWS_AT_MOST: most } = process.env;
+  return Math.min(Number(wanted ?? transactions), Number(most ?? Infinity));
+}
+
 /** The entities of random work: none whose values are of the clock or by chance, but for `Soft`'s. */
 export const workEntities = [
   Plain,

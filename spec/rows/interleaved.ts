@@ -9,7 +9,7 @@ import { describe, it } from "node:test";
 import { DataSource, type EntityManager, type QueryRunner } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
 import { faultSummaries, forgetFaults } from "#dist/health";
-import { act, randomOf, workEntities, type Random } from "./acts.js";
+import { act, countOf, randomOf, workEntities, type Random } from "./acts.js";
 import { captureAll, prepared } from "./captured.js";
 import { recordedTransactions, trueTransactions } from "./compared.js";
 import type { Database } from "./operations/operation.js";
@@ -85,7 +85,7 @@ async function further({ options }: DataSource, count: number): Promise<DataSour
 export function describeInterleavedWork(database: Database, transactions = 2000): void {
   describe(`random transactions on ${CONNECTIONS} connections of ${database.name}`, () => {
     const seed = Number(process.env["ROWS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-    const count = Number(process.env["ROWS_TRANSACTIONS"] ?? transactions);
+    const count = countOf(transactions);
 
     it(`are recorded one by one, as they were committed (seed ${seed})`, async (context) => {
       const unavailable = await database.unavailable();

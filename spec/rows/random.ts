@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { DataSource } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
-import { act, randomOf, tablesOf, workEntities, type Random } from "./acts.js";
+import { act, countOf, randomOf, tablesOf, workEntities, type Random } from "./acts.js";
 import { captureAll, prepared } from "./captured.js";
 import { recordedTransactions, trueTransactions } from "./compared.js";
 import type { Database } from "./operations/operation.js";
@@ -64,7 +64,7 @@ async function run(database: Database, seed: number, count: number, audited: boo
 export function describeRandomWork(database: Database, transactions = 2000): void {
   describe(`random work on ${database.name}`, () => {
     const seed = Number(process.env["ROWS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-    const count = Number(process.env["ROWS_TRANSACTIONS"] ?? transactions);
+    const count = countOf(transactions);
 
     it(`gives each committed row one exact record, and looks the same without us (seed ${seed})`, async (context) => {
       const unavailable = await database.unavailable();
