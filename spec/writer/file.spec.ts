@@ -235,8 +235,10 @@ describe("durability", () => {
         writer.write("2", "memory");
         assert.deepEqual(synced, []);
         writer.write("3", "fsync");
-        assert.deepEqual(synced, [join(folder, "a.log")]);
-        assert.deepEqual(linesOf(folder, "a"), ["1", "2", "3"]);
+        assert.deepEqual(synced, [join(folder, "a.log"), folder], "the file, and its name");
+        writer.write("4", "fsync");
+        assert.deepEqual(synced.slice(2), [join(folder, "a.log")]);
+        assert.deepEqual(linesOf(folder, "a"), ["1", "2", "3", "4"]);
       } finally {
         fs.fsyncSync = fsyncSync;
       }
@@ -265,7 +267,7 @@ describe("durability", () => {
         }
         const files = readdirSync(folder).map((name) => statSync(join(folder, name)).ino);
         assert.equal(files.length, 6);
-        for (const inode of files) assert.ok(synced.has(inode));
+        for (const inode of [...files, statSync(folder).ino]) assert.ok(synced.has(inode));
       } finally {
         handle.sync = sync;
         fs.fsync = fsync;

@@ -49,6 +49,8 @@ export class LogFile {
   /** How long the file is if nobody else has written since our last batch; -1 when we cannot know. */
   #expectedSize = -1;
 
+  /** The folder has been brought to the disk since the file was made or opened. */
+  #nameSynced = false;
   /** No rotation is tried before. */
   #restUntil = 0;
 
@@ -114,8 +116,13 @@ export class LogFile {
     return lastWholeLine(lines, done);
   }
 
+  /** Brings what stands in the file to the disk, and its name with it. */
   sync(): void {
-    if (this.#fd >= 0) fsyncSync(this.#fd);
+    if (this.#fd < 0) return;
+    fsyncSync(this.#fd);
+    if (this.#nameSynced) return;
+    syncFolder(dirname(this.settings.path));
+    this.#nameSynced = true;
   }
 
   close(): void {
@@ -192,6 +199,21 @@ function makeFolder(path: string): void {
     if (code !== "ENOENT" || existsSync(dirname(path))) throw error;
     makeFolder(dirname(path));
     mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
+}
+
+/* A folder that may be written but not read cannot be synced; its lines can. */
+function syncFolder(path: string): void {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY);
+  } catch {
+    return;
+  }
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -10,9 +10,18 @@ import { fault } from "../health.js";
 import { RETIRED } from "./protocol.js";
 
 /** Rejects when the disk fails. A file that is not there any more needs nothing. */
-export async function syncPath(path: string): Promise<void> {
+export function syncPath(path: string): Promise<void> {
+  return sync(path, ["ENOENT"]);
+}
+
+/** The same for a folder, so that the names in it survive too. One that may not be read cannot be synced. */
+export function syncFolder(path: string): Promise<void> {
+  return sync(path, ["ENOENT", "EACCES"]);
+}
+
+async function sync(path: string, unless: readonly string[]): Promise<void> {
   const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
+    if (unless.includes(error.code ?? "")) return undefined;
     throw error;
   });
   try {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
 import type { Witnessed } from "../seal/checkpoint.js";
@@ -25,7 +26,7 @@ import { beginChain } from "./seal/chain.js";
 import { appendSealed, writeCheckpoint } from "./seal/drain.js";
 import { Sealer } from "./seal/sealer.js";
 import { settleFlight } from "./settle.js";
-import { Retiring, syncPath } from "./sync.js";
+import { Retiring, syncFolder, syncPath } from "./sync.js";
 
 /** No progress for so long while a caller waits for room: the thread is taken for hung, or dead. */
 const HUNG_MS = 500;
@@ -353,7 +354,8 @@ export class Writer implements Member {
       else this.#drainHere(0);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    if (fsync) await Promise.all([this.#retiring.synced(), syncPath(this.settings.path)]);
+    const { path } = this.settings;
+    if (fsync) await Promise.all([this.#retiring.synced(), syncPath(path), syncFolder(dirname(path))]);
     return true;
   }
 
