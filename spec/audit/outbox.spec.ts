@@ -390,6 +390,7 @@ for (const server of servers) {
       );
       const [coverage] = audit.coverage().dataSources;
       assert.equal(coverage?.consistency, "outbox");
+      assert.ok(coverage.blind.some((sentence) => sentence.startsWith("Not in the outbox")));
     });
   });
 }

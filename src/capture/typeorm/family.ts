@@ -159,4 +159,6 @@ export interface Family {
   ): Undo;
   /** The outbox table of this database, where the family can write to one. */
   readonly outbox?: (dataSource: DataSource, table: OutboxTable) => OutboxStore;
+  /** What is told from memory although there is an outbox, one sentence an item. */
+  readonly besideOutbox?: Blind;
 }

@@ -34,6 +34,9 @@ export function mysqlFamily(adjust: (settings: Settings) => Settings = (settings
       "MySQL itself was not run: what is said of it follows from its documentation, and from MariaDB without RETURNING.",
     ],
     outbox: (dataSource, table) => new MysqlStore(dataSource, table),
+    besideOutbox: [
+      "Not in the outbox, but told from memory: TRUNCATE, CALL, writes under LOCK TABLES, tables without transactions, and prepared statements (`connection.execute`) outside of a transaction.",
+    ],
     start(dataSource, sink, scope, limits, outbox) {
       const pools = dataSource.driver as unknown as Pools;
       const names = dataSource.entityMetadatas.flatMap(({ tableName, database }) => [

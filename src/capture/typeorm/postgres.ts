@@ -33,6 +33,9 @@ export const postgres: Family = {
     "Rows written on connections that are not of this DataSource's pool, and through replication slaves.",
   ],
   outbox: (dataSource, table) => new PostgresStore(dataSource, table),
+  besideOutbox: [
+    "Not in the outbox, but told from memory: what CALL, DO and EXECUTE change, and a text of several statements with BEGIN or COMMIT among them.",
+  ],
   start(dataSource, sink, scope, limits, outbox) {
     const driver = dataSource.driver as unknown as PostgresDriver;
     const pool = driver.master;

@@ -186,7 +186,7 @@ export function captureDataSource(
     coverage: () => ({
       database: dataSource.options.type,
       family: family.name,
-      blind: [...family.blind, ...blindToAll],
+      blind: [...family.blind, ...(choice ? (family.besideOutbox ?? []) : []), ...blindToAll],
       entities: [...new Set(tables?.targets())].map((target) => target.name),
       consistency: choice ? "outbox" : "memory",
       active: stop !== undefined,
