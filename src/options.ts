@@ -53,6 +53,12 @@ export interface RowOptions extends ConsistencyOptions {
   readonly maxRowsPerStatement?: number | undefined;
   /** How many bytes of row images one open transaction may hold; what is beyond is counted. Default 64 MiB. */
   readonly maxImageBytes?: number | undefined;
+  /**
+   * PostgreSQL: whether a rewritten statement that comes again is prepared by name, so that the server does not plan the longer
+   * text each time. Faster; but where another session changes a column's type meanwhile, such a statement can fail
+   * within a transaction ("cached plan must not change result type"), which it would not do without us. Default `false`.
+   */
+  readonly prepare?: boolean | undefined;
 }
 
 /** How operations over SFTP are recorded. */
@@ -141,6 +147,7 @@ const schema = v.strictObject({
         capture: v.optional(v.picklist(["auto", "portable"], '"auto" or "portable"'), "auto"),
         maxRowsPerStatement: v.optional(count("rows"), 1000),
         maxImageBytes: v.optional(count("bytes"), 64 * 1024 * 1024),
+        prepare: v.optional(v.boolean("true or false"), false),
         ...consistencySchema,
       }),
     ),

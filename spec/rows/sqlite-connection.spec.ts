@@ -19,6 +19,7 @@ describe("a SQLite connection that is captured", () => {
     capture = captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
       tables: "all",
       maxRowsPerStatement: 3,
+      prepare: false,
       decorations: () => undefined,
       now: () => 0,
       newTransactionId: () => String((transactions += 1)),

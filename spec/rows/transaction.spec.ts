@@ -4,7 +4,7 @@ import type { FamilyLimits, RowChange } from "#dist/capture/typeorm/family";
 import { TransactionBuffer } from "#dist/capture/typeorm/transaction";
 import { withoutValues } from "#dist/capture/typeorm/statement-text";
 
-const limits: FamilyLimits = { maxRowsPerStatement: 3, maxImageBytes: 10_000 };
+const limits: FamilyLimits = { maxRowsPerStatement: 3, maxImageBytes: 10_000, prepare: false };
 
 const row = (n: number): RowChange => ({
   op: "insert",

@@ -46,7 +46,7 @@ export const likeMysql: Adjust = (settings) => ({ ...settings, returning: false,
 
 export const asItIs: Adjust = (settings) => settings;
 
-const generous: FamilyLimits = { maxRowsPerStatement: 1000, maxImageBytes: 10_000_000 };
+const generous: FamilyLimits = { maxRowsPerStatement: 1000, maxImageBytes: 10_000_000, prepare: false };
 
 /** What was told of one transaction. */
 export interface Told {

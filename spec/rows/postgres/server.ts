@@ -90,6 +90,8 @@ export function database(word: string, setUp: string): Database {
         {
           maxRowsPerStatement: 1000,
           maxImageBytes: 2 ** 26,
+          // Off by default; here the harder way is tried.
+          prepare: true,
           ...limits,
         },
       );

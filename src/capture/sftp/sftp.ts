@@ -8,10 +8,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Readable, Writable } from "node:stream";
 import type SftpLibrary from "ssh2-sftp-client";
-import { currentContext } from "../../context/context.js";
 import { runAsCause } from "../../context/run.js";
 import { guarded } from "../../health.js";
-import type { CallOptions } from "../call.js";
+import { type CallOptions, detailNow } from "../call.js";
 import type { Emit, Undo } from "../capture.js";
 import { replaceMethod } from "../patch.js";
 import { isPlainPromise, watched } from "../settled.js";
@@ -46,8 +45,10 @@ export function captureSftp(client: SftpLibrary, emit: Emit, options: SftpOption
         const around = running.getStore();
         const outer = around?.ended ? undefined : around;
         const role = roleOf(name, outer?.operation);
-        if (role === "within" || currentContext()?.muted) return Reflect.apply(method, client, args);
-        const call = new SftpCall(name, args, connection, emit, options, role === "part" ? outer : undefined);
+        const detail = detailNow(options.detail);
+        if (role === "within" || detail === false) return Reflect.apply(method, client, args);
+        const own = { ...options, detail };
+        const call = new SftpCall(name, args, connection, emit, own, role === "part" ? outer : undefined);
         session.enter();
         // Where a connection stands, the library refuses to make another.
         const connects = name === "connect" && !session.stands;

@@ -133,6 +133,8 @@ export interface FamilyLimits {
   readonly maxRowsPerStatement: number;
   /** Beyond this many bytes of images held for one open transaction, statements are counted, not imaged. */
   readonly maxImageBytes: number;
+  /** Whether rewritten statements may be prepared by name. */
+  readonly prepare: boolean;
 }
 
 /** What a family cannot see, one sentence an item; shown by `audit.coverage()`. */

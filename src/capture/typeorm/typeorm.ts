@@ -81,7 +81,7 @@ const blindToAll: Blind = [
   "Rows that migrations change while `initialize()` runs them, and all before the attach.",
 ];
 
-const DEFAULTS: FamilyLimits = { maxRowsPerStatement: 1000, maxImageBytes: 64 * 1024 * 1024 };
+const DEFAULTS: FamilyLimits = { maxRowsPerStatement: 1000, maxImageBytes: 64 * 1024 * 1024, prepare: false };
 
 /**
  * Starts on an initialised DataSource at once, on another when it is initialised, and again after it was
@@ -101,6 +101,7 @@ export function captureDataSource(
   const limits: FamilyLimits = {
     maxRowsPerStatement: options.maxRowsPerStatement ?? DEFAULTS.maxRowsPerStatement,
     maxImageBytes: options.maxImageBytes ?? DEFAULTS.maxImageBytes,
+    prepare: options.prepare ?? DEFAULTS.prepare,
   };
   let tables: Tables | undefined;
   let stop: Undo | undefined;

@@ -255,7 +255,7 @@ export class Session {
     const own = query instanceof this.#Query;
     intercept(query, own, execution, this.#state, this.#names, {
       ...NOTHING_BESIDE,
-      generation: prepare && this.#direct ? this.#library.generation : null,
+      generation: prepare && this.#limits.prepare && this.#direct ? this.#library.generation : null,
       retry: (error, outdated) => own && this.#retry(call, execution, error, outdated),
     });
     this.#pass(query);
