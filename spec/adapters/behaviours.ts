@@ -11,6 +11,7 @@ import type { RequestCapture } from "#dist/capture/http/requests";
 import { fetchOnce, rawSocket, received } from "../support/http-client.js";
 import type { Running } from "../support/http-server.js";
 import { answeredHeaders, collect, textOf } from "../support/requests.js";
+import { endings } from "./endings.js";
 
 /** What the handlers of the application saw, in the order in which they ran. */
 export interface Seen {
@@ -58,6 +59,8 @@ export function behaviours(framework: Framework): void {
       seen.length = 0;
       return collected;
     }
+
+    endings({ running: () => running, fresh, seen: () => seen.map(({ path }) => path) });
 
     it("records a request and its answer as both sides saw them", async () => {
       const { wait } = fresh();

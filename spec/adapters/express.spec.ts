@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Readable } from "node:stream";
 import type express from "express";
 import { expressAdapter } from "#dist/adapters/express";
-import { running } from "../support/http-server.js";
+import { running, serverSentEvents } from "../support/http-server.js";
 import { behaviours, type Framework } from "./behaviours.js";
 
 behaviours(expressOf("express"));
@@ -55,6 +55,12 @@ function expressOf(version: "express" | "express-4"): Framework {
           response,
         );
       });
+      app.get("/events", (_request, response) => {
+        const events = serverSentEvents();
+        response.on("close", () => events.destroy());
+        events.pipe(response.type("text/event-stream"));
+      });
+      app.get("/unchanged", (_request, response) => void response.status(304).set("ETag", '"7"').end());
       app.get("/trickle", (_request, response) => void response.write("first"));
       app.get("/hang", (request) => see(request.path));
       app.get("/twice", (_request, response) => {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fastify, { type FastifyInstance } from "fastify";
 import { fastifyAdapter } from "#dist/adapters/fastify";
 import type { Requests } from "#dist/capture/http/running";
+import { checkedOften, serverSentEvents } from "../support/http-server.js";
 import { collect, textOf } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
@@ -15,8 +16,10 @@ behaviours({
   errors: true,
   async start(capture, see) {
     const app = application(capture, see);
+    checkedOften(app.server);
     await app.listen({ port: 0, host: "127.0.0.1" });
     return {
+      server: app.server,
       port: (app.server.address() as AddressInfo).port,
       close: async () => {
         app.server.closeAllConnections();
@@ -59,6 +62,8 @@ function application(capture: Requests, see: (path: string) => void): FastifyIns
   app.get("/stream", async (_request, reply) =>
     reply.send(Readable.from(Array.from({ length: 300 }, (_, n) => Buffer.alloc(1000, 97 + (n % 26))))),
   );
+  app.get("/events", async (_request, reply) => reply.type("text/event-stream").send(serverSentEvents()));
+  app.get("/unchanged", async (_request, reply) => reply.code(304).header("etag", '"7"').send());
   app.get("/trickle", (_request, reply) => {
     reply.hijack();
     reply.raw.write("first");

@@ -5,7 +5,7 @@ import Koa from "koa";
 import bodyParser from "koa-bodyparser";
 import { koaAdapter } from "#dist/adapters/koa";
 import type { Requests } from "#dist/capture/http/running";
-import { running } from "../support/http-server.js";
+import { running, serverSentEvents } from "../support/http-server.js";
 import { behaviours } from "./behaviours.js";
 
 behaviours({
@@ -57,6 +57,14 @@ function routes(see: (path: string) => void): Router {
   router.get("/health", (context) => void (context.body = "ok"));
   router.get("/stream", (context) => {
     context.body = Readable.from(Array.from({ length: 300 }, (_, n) => Buffer.alloc(1000, 97 + (n % 26))));
+  });
+  router.get("/events", (context) => {
+    context.type = "text/event-stream";
+    context.body = serverSentEvents();
+  });
+  router.get("/unchanged", (context) => {
+    context.set("ETag", '"7"');
+    context.status = 304;
   });
   router.get("/trickle", (context) => {
     context.respond = false;

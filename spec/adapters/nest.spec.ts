@@ -20,6 +20,7 @@ import {
   Redirect,
   Req,
   Res,
+  Sse,
   StreamableFile,
   UnauthorizedException,
   UseGuards,
@@ -29,9 +30,11 @@ import {
 import { NestFactory } from "@nestjs/core";
 import { FastifyAdapter } from "@nestjs/platform-fastify";
 import type { FastifyInstance } from "fastify";
+import { interval, map, type Observable } from "rxjs";
 import { nestAdapter, type NestRuntime } from "#dist/adapters/nest";
 import type { Requests } from "#dist/capture/http/running";
 import { fetchOnce } from "../support/http-client.js";
+import { checkedOften } from "../support/http-server.js";
 import { collect } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
@@ -105,6 +108,16 @@ class PatientsController {
       Readable.from(Array.from({ length: 300 }, (_, n) => Buffer.alloc(1000, 97 + (n % 26)))),
     );
   }
+
+  @Sse("events")
+  events(): Observable<{ data: string }> {
+    return interval(5).pipe(map((n) => ({ data: String(n + 1) })));
+  }
+
+  @Get("unchanged")
+  @HttpCode(304)
+  @Header("ETag", '"7"')
+  unchanged(): void {}
 
   @Get("trickle")
   trickle(@Res() response: any): void {
@@ -196,8 +209,10 @@ for (const platform of ["express", "fastify"] as const) {
     async start(requests, seen) {
       see = seen;
       const app = await application(platform, requests);
+      checkedOften(app.getHttpServer());
       const port = await listening(app);
       return {
+        server: app.getHttpServer(),
         port,
         close: async () => {
           app.getHttpServer().closeAllConnections();

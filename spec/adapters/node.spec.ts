@@ -8,7 +8,7 @@ import type { Undo } from "#dist/capture/capture";
 import { currentContext } from "#dist/context/context";
 import { captureServer } from "#dist/capture/http/server";
 import { rawSocket, received } from "../support/http-client.js";
-import { running } from "../support/http-server.js";
+import { running, serverSentEvents } from "../support/http-server.js";
 import { answeredHeaders, collect } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
@@ -87,6 +87,12 @@ const handlers: Record<
   "GET /stream": (_request, response) => {
     Readable.from(Array.from({ length: 300 }, (_, n) => Buffer.alloc(1000, 97 + (n % 26)))).pipe(response);
   },
+  "GET /events": (_request, response) => {
+    const events = serverSentEvents();
+    response.on("close", () => events.destroy());
+    events.pipe(response.writeHead(200, { "Content-Type": "text/event-stream" }));
+  },
+  "GET /unchanged": (_request, response) => void response.writeHead(304, { ETag: '"7"' }).end(),
   "GET /trickle": (_request, response) => void response.write("first"),
   "GET /hang": (_request, _response, see) => see(),
   "GET /twice": (_request, response) => {

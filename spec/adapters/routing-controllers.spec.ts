@@ -26,7 +26,7 @@ import {
 import { routingControllersAdapter } from "#dist/adapters/routing-controllers";
 import type { Requests } from "#dist/capture/http/running";
 import { fetchOnce } from "../support/http-client.js";
-import { running } from "../support/http-server.js";
+import { running, serverSentEvents } from "../support/http-server.js";
 import { collect } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
@@ -88,6 +88,19 @@ class Patients {
         .pipe(response)
         .on("finish", () => resolve(response));
     });
+  }
+
+  @Get("/events")
+  events(@Res() response: any): unknown {
+    const events = serverSentEvents();
+    response.on("close", () => events.destroy());
+    events.pipe(response.type("text/event-stream"));
+    return response;
+  }
+
+  @Get("/unchanged")
+  unchanged(@Res() response: any): unknown {
+    return response.status(304).set("ETag", '"7"').end();
   }
 
   @Get("/trickle")

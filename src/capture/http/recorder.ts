@@ -59,6 +59,7 @@ export class RequestRecorder implements RequestPart {
   #error: unknown = null;
   #answerEnded = false;
   #sent = false;
+  #timeout: Error | null = null;
   #over = false;
 
   /** @param source - what the application's functions (`actor`, `tenant` …) are given */
@@ -121,6 +122,11 @@ export class RequestRecorder implements RequestPart {
     this.#error = error;
   }
 
+  /** Nothing has passed for as long as the server allows; Node closes the connection, or the application decides. */
+  timedOut(): void {
+    this.#timeout = new Error("The server's timeout passed");
+  }
+
   /** All of the answer was handed to the operating system. */
   sent(): void {
     this.#sent = true;
@@ -147,9 +153,16 @@ export class RequestRecorder implements RequestPart {
 
   #outcome(): Outcome {
     if (this.#sent) return outcomeOfStatus(this.#response.statusCode);
+    if (this.#cutOff()) return "failure";
     const errored = this.#response.errored as NodeJS.ErrnoException | null;
     // Newer Nodes put this error on answers that were waiting for an earlier one when the client went.
     return errored && errored.code !== "ECONNRESET" ? "failure" : "aborted";
+  }
+
+  /** True when a timeout ended it on our side: a client that left said so, or its connection broke. */
+  #cutOff(): boolean {
+    const { socket } = this.#message;
+    return this.#timeout !== null && !socket.readableEnded && !socket.errored;
   }
 
   #event(outcome: Outcome): RequestEvent | null {
@@ -179,7 +192,10 @@ export class RequestRecorder implements RequestPart {
       responseHeaders: this.#answeredHeaders(answered, headers),
       responseBody: (bodies && answered && this.#takenAnswer(method)) || null,
       outcome,
-      error: this.#error ?? this.#response.errored ?? null,
+      error:
+        this.#error ??
+        this.#response.errored ??
+        (outcome === "failure" && !this.#sent ? this.#timeout : null),
       durationMs: performance.now() - this.#began,
       route: facts.route ?? null,
       handler: facts.handler ?? null,

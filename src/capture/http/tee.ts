@@ -151,6 +151,7 @@ const responseMethods: Record<string, Watch> = {
       if (recorder === undefined) return Reflect.apply(method, this, arguments);
       if (type === "finish") recorder.sent();
       else if (type === "close") recorder.closed();
+      else if (type === "timeout") recorder.timedOut();
       return emitIn(recorder, method, this, arguments);
     },
 };
