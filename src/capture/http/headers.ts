@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { headersFromHead } from "../../record/http.js";
 
 /** The head of an answer as it was sent, its first line included; `undefined` if there is no such text. */
@@ -19,7 +19,26 @@ export function sentHead(response: ServerResponse): string | undefined {
 /** The same as an object: lower-case name → value; an array where a header was sent more than once. */
 export function sentHeaders(response: ServerResponse): Record<string, unknown> {
   const head = sentHead(response);
-  return head === undefined ? { ...response.getHeaders() } : headersFromHead(head);
+  if (head !== undefined) return headersFromHead(head);
+  const headers = { ...response.getHeaders() };
+  delete headers[":status"];
+  return headers;
+}
+
+/**
+ * The headers of a request as they came: name, value, name, value. HTTP/2 has the method and the URL among them, which
+ * the record has elsewhere, with the query's secrets hidden; its `:authority` is what `host` was.
+ */
+export function receivedHeaders(message: IncomingMessage): readonly string[] {
+  const { rawHeaders } = message;
+  if (message.httpVersionMajor < 2) return rawHeaders;
+  const headers: string[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!;
+    if (name === ":authority") headers.push("host", rawHeaders[at + 1]!);
+    else if (!name.startsWith(":")) headers.push(name, rawHeaders[at + 1]!);
+  }
+  return headers;
 }
 
 /** The first value of `name` in raw headers; `name` in lower case. */

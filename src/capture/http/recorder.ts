@@ -13,7 +13,7 @@ import { activityLine, type RequestValues } from "./activity.js";
 import { BodyTee } from "./body.js";
 import { isNoise, pathOf } from "./choice.js";
 import { clientAddress, peerOf, plainAddress } from "./client-address.js";
-import { sentHead, sentHeaders } from "./headers.js";
+import { receivedHeaders, sentHead, sentHeaders } from "./headers.js";
 import { MultipartReader, multipartBoundary } from "./multipart.js";
 import type { Detail, RequestPolicy } from "./options.js";
 import { outcomeOfStatus } from "./outcome.js";
@@ -152,7 +152,7 @@ export class RequestRecorder implements RequestPart {
   }
 
   #outcome(): Outcome {
-    if (this.#sent) return outcomeOfStatus(this.#response.statusCode);
+    if (this.#sent && !brokenOff(this.#response)) return outcomeOfStatus(this.#response.statusCode);
     if (this.#cutOff()) return "failure";
     const errored = this.#response.errored as NodeJS.ErrnoException | null;
     // Newer Nodes put this error on answers that were waiting for an earlier one when the client went.
@@ -186,7 +186,7 @@ export class RequestRecorder implements RequestPart {
       url: this.#url,
       protocol: this.#protocol(),
       clientIp: this.#clientIp(),
-      requestHeaders: headers ? this.#message.rawHeaders : bodyHeaders(this.#message.headers).flat(),
+      requestHeaders: headers ? receivedHeaders(this.#message) : bodyHeaders(this.#message.headers).flat(),
       requestBody: (bodies && this.#requestBody?.taken(this.#arrivedWhole())) || null,
       status: answered ? this.#response.statusCode : null,
       responseHeaders: this.#answeredHeaders(answered, headers),
@@ -252,6 +252,12 @@ export class RequestRecorder implements RequestPart {
     const values = this.#edge.values?.(source) ?? (source as RequestValues);
     return { params: values.params, query: values.query, body: values.body, user: this.context.actor() };
   }
+}
+
+/** HTTP/2 says `finish` of every answer whose stream is gone, also where the client took it back. */
+function brokenOff(response: ServerResponse): boolean {
+  const { stream } = response as { stream?: { readonly rstCode?: number; readonly aborted?: boolean } };
+  return stream !== undefined && (stream.aborted === true || (stream.rstCode ?? 0) !== 0);
 }
 
 const noFacts: RequestFacts = Object.freeze({});
