@@ -19,6 +19,9 @@ import { appendWitness } from "./witness.js";
 
 const NEWLINE = 10;
 
+/** The register is a file to lock, write and rename: on a busy disk that is more than sealing a thousand lines. */
+const REGISTER_MS = 1000;
+
 /** What a sealer tells. */
 export interface SealListener {
   checkpoint(witnessed: Witnessed): void;
@@ -31,6 +34,8 @@ interface Prepared {
   readonly inode: number;
   readonly witnessed: Witnessed;
   readonly linked: ReadonlySet<string>;
+  /** Whether it is entered into the register. */
+  readonly registers: boolean;
 }
 
 export class Sealer {
@@ -38,6 +43,7 @@ export class Sealer {
   readonly #keyed: boolean;
   readonly #signingKey: KeyObject | undefined;
   readonly #signer: string | undefined;
+  #registeredAt = 0;
   /** Chains are only stopped by the calling thread. */
   #stoppedAt = -1;
 
@@ -105,7 +111,9 @@ export class Sealer {
     const file = fileNumber(state, inode);
     const why = reasonOf(reason, begins, file > state.file);
     const log = basename(this.path);
-    const links = begins ? linksBefore(this.path, this.chain.name) : linksBeside(this.path, this.chain.name);
+    const registers = why !== "interval" || at - this.#registeredAt >= REGISTER_MS;
+    const linksOf = begins ? linksBefore : linksBeside;
+    const links = registers ? linksOf(this.path, this.chain.name) : [];
     const { line, signature } = checkpointLine(
       this.settings.template,
       formatTimestamp(at),
@@ -138,6 +146,7 @@ export class Sealer {
         at,
         signature,
       },
+      registers,
       linked: new Set(links.flatMap(({ chain, state: how }) => (how === "running" ? [] : [chain]))),
     };
   }
@@ -167,11 +176,16 @@ export class Sealer {
   }
 
   /** Tells of a checkpoint: register and witnesses. Nothing of the chain depends on it. */
-  tell({ witnessed, linked }: Prepared): void {
+  tell({ witnessed, linked, registers }: Prepared): void {
     const { chain, log, seq, hash: head, file, reason } = witnessed;
     const state = reason === "stop" ? "stopped" : "running";
     if (reason === "stop") this.#stoppedAt = seq + 1;
-    this.#attempt(() => enterChain(dirname(this.path), { chain, log, seq, hash: head, file, state }, linked));
+    if (registers) {
+      this.#registeredAt = witnessed.at;
+      this.#attempt(() =>
+        enterChain(dirname(this.path), { chain, log, seq, hash: head, file, state }, linked),
+      );
+    }
     const { witnessFile, told } = this.settings;
     if (witnessFile !== undefined) this.#attempt(() => appendWitness(witnessFile, witnessed));
     if (told) this.listener.checkpoint(witnessed);
