@@ -331,11 +331,6 @@ for (const server of servers) {
       start();
       attach(dataSource, { createOutbox: false, onOutboxError: "fail" });
       const patients = dataSource.getRepository(Patient);
-      const isOurs = (error: unknown): boolean => {
-        const { driverError } = error as { driverError?: unknown };
-        const found = driverError ?? error;
-        return found instanceof AuditError && found.code === "AUDIT_OUTBOX_FAILED";
-      };
       await assert.rejects(patients.insert(row("a")), isOurs);
       await assert.rejects(
         dataSource.transaction((manager) => manager.insert(Patient, row("b"))),
@@ -444,4 +439,11 @@ function steady(record: WrittenRecord): WrittenRecord {
     message: message.replace(/\d+/, "1"),
     instance_repr: { ...instance_repr, id: 1 },
   };
+}
+
+/** As it is, or as TypeORM has wrapped it. */
+function isOurs(error: unknown): boolean {
+  const { driverError } = error as { driverError?: unknown };
+  const found = driverError ?? error;
+  return found instanceof AuditError && found.code === "AUDIT_OUTBOX_FAILED";
 }

@@ -115,15 +115,14 @@ async function kill(kind: Kind, place: string, logs: string, moment: Moment, own
 /** Hands on what is left; gives the faults. */
 async function finish(kind: Kind, place: string, logs: string): Promise<unknown> {
   const child = start(kind, place, logs, "0", "end");
-  let said = "";
-  child.stdout.on("data", (text: string) => (said += text));
+  let output = "";
+  child.stdout.on("data", (text: string) => (output += text));
   await once(child, "close");
-  return JSON.parse(said);
+  return JSON.parse(output);
 }
 
 /** What the record of a change must say of it. */
 function expected({ op, old, new: now }: True): unknown {
-  const shown = (row: Record<string, unknown>): Record<string, unknown> => ({ ...row, note: "[REDACTED]" });
   const changes: Record<string, unknown> = {};
   if (old && now)
     for (const field of Object.keys(now))
@@ -134,7 +133,7 @@ function expected({ op, old, new: now }: True): unknown {
     model: "Account",
     table: "account",
     instance_id: String(row.id),
-    instance_repr: shown(row),
+    instance_repr: { ...row, note: "[REDACTED]" },
     changed_fields: changes,
     outcome: "success",
     // A DELETE leaves the request that wrote the row before.
@@ -146,7 +145,13 @@ function said(record: WrittenRecord): unknown {
   const { event_type, model, table, instance_id, instance_repr, changed_fields, outcome, request_id } =
     record;
   return {
-    ...{ event_type, model, table, instance_id, instance_repr, changed_fields, outcome },
+    event_type,
+    model,
+    table,
+    instance_id,
+    instance_repr,
+    changed_fields,
+    outcome,
     request_id: event_type === "DELETE" ? null : request_id,
   };
 }

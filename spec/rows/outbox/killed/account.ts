@@ -62,7 +62,7 @@ export function options(kind: Kind, place: string): DataSourceOptions {
 
 const columns = ["id", "owner", "cents", "request", "note"];
 const object = (make: string, row: string): string =>
-  `${make}(${columns.map((column) => `'${column}', ${row}.${column}`).join(", ")})`;
+  row === "NULL" ? row : `${make}(${columns.map((column) => `'${column}', ${row}.${column}`).join(", ")})`;
 const events = [
   ["insert", "NULL", "NEW"],
   ["update", "OLD", "NEW"],
@@ -70,13 +70,12 @@ const events = [
 ] as const;
 
 const perEvent = (make: string, trigger: (event: string, insert: string) => string): string[] =>
-  events.map(([event, before, after]) => {
-    const image = (row: string): string => (row === "NULL" ? row : object(make, row));
-    return trigger(
+  events.map(([event, before, after]) =>
+    trigger(
       event,
-      `INSERT INTO truth (op, old, new) VALUES ('${event}', ${image(before)}, ${image(after)})`,
-    );
-  });
+      `INSERT INTO truth (op, old, new) VALUES ('${event}', ${object(make, before)}, ${object(make, after)})`,
+    ),
+  );
 
 const triggers: Record<Kind, readonly string[]> = {
   postgres: [
