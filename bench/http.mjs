@@ -5,10 +5,11 @@
  * Each variant is a process of its own, and all are alive at once; bursts go to them in random order. So the
  * server without audit does not pay for the AsyncLocalStorage of the others.
  */
-import { fork } from "node:child_process";
+import { execFileSync, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { openConnections } from "./http/client.mjs";
 
 const CONNECTIONS = 32;
@@ -42,6 +43,8 @@ export async function bench({ rounds, report, progress }) {
         await reportMemory(servers.get("audit"), report);
       }
       for (const { stop } of servers.values()) await stop();
+      progress(`${framework}: in one process, without sockets`);
+      reportInProcess(framework, directory, report);
     }
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -121,6 +124,23 @@ async function reportLatency(framework, servers, samples, rounds, report) {
     added.push(p99.audit - p99.none);
   }
   report({ metric: `${framework}_p99_added_ms`, against: "no_audit", value: median(added), target: 0.2 });
+}
+
+/** Microseconds a request, the fastest of three processes each. */
+function reportInProcess(framework, directory, report) {
+  const program = fileURLToPath(new URL("http/in-process.mjs", import.meta.url));
+  for (const variant of ["none", "capture", "audit"]) {
+    const runs = Array.from({ length: 3 }, (_, run) => {
+      const args = [
+        program,
+        framework,
+        variant,
+        join(directory, `in-process-${framework}-${variant}-${run}`),
+      ];
+      return JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" })).us;
+    });
+    report({ metric: `${framework}_in_process_us`, against: variant, value: Math.min(...runs) });
+  }
 }
 
 async function reportMemory(server, report) {

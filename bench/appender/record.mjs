@@ -51,11 +51,6 @@ export function requestRecord(number) {
   };
 }
 
-function body(value) {
-  const bytes = Buffer.from(JSON.stringify(value));
-  return { chunks: [bytes], bytes: bytes.length, truncated: false };
-}
-
 /** What a capture of requests tells, for the record of the same number. */
 export function requestEvent(number) {
   const record = requestRecord(number);
@@ -80,10 +75,10 @@ export function requestEvent(number) {
     protocol: record.protocol,
     clientIp: asked.client_ip,
     requestHeaders: Object.entries(asked.headers).flat(),
-    requestBody: body(asked.body),
+    requestBody: bodyOf(asked.body),
     status: answered.status_code,
     responseHeaders: `HTTP/1.1 201 Created\r\n${head.join("")}\r\n`,
-    responseBody: body(answered.body),
+    responseBody: bodyOf(answered.body),
     outcome: record.outcome,
     error: null,
     durationMs: 4.213,
@@ -92,4 +87,9 @@ export function requestEvent(number) {
     action: null,
     extra: {},
   };
+}
+
+function bodyOf(value) {
+  const bytes = Buffer.from(JSON.stringify(value));
+  return { chunks: [bytes], bytes: bytes.length, truncated: false };
 }

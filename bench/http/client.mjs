@@ -13,7 +13,7 @@ const body = JSON.stringify({
   express: true,
 });
 
-const request = Buffer.from(
+export const request = Buffer.from(
   [
     "POST /api/orders?src=web HTTP/1.1",
     "Host: 127.0.0.1",
