@@ -2,11 +2,20 @@
  * The files of a trail, their lines and their records, as they stand on the disk.
  */
 import assert from "node:assert/strict";
-import { appendFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { spawn } from "node:child_process";
+import {
+  appendFileSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import { findFiles } from "#dist/read/files";
+import { findFiles, locate } from "#dist/read/files";
 import { readLines } from "#dist/read/lines";
 import { readInOrder, readRecords, type LogRecord } from "#dist/read/records";
 import { ReadReport } from "#dist/read/report";
@@ -56,6 +65,39 @@ describe("the files of a trail", () => {
       (await findFiles(folder.path)).map((file) => file.path),
       [`${path}.gz`],
     );
+  });
+
+  it("are all found while they are rotated", async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "audit.log");
+    writeFileSync(path, "0\n");
+    // In a process of its own, so that it comes between any two steps of the search.
+    const program = `
+      const { rotate } = require(${JSON.stringify(resolve(__dirname, "../../../dist/writer/rotate.js"))});
+      const { statSync, writeFileSync } = require("node:fs");
+      for (let number = 1; number <= 400; number += 1) {
+        rotate(process.argv[1], statSync(process.argv[1]).ino, Date.now());
+        writeFileSync(process.argv[1], number + "\\n");
+        process.stdout.write(".");
+      }`;
+    const rotating = spawn(process.execPath, ["-e", program, path], { stdio: ["ignore", "pipe", "inherit"] });
+    let rotations = 0;
+    rotating.stdout.on("data", (dots: Buffer) => (rotations += dots.length));
+    let looks = 0;
+    while (rotating.exitCode === null) {
+      const before = rotations;
+      const files = await findFiles(folder.path);
+      looks += 1;
+      assert.ok(files.length >= before, `${files.length} files after ${before} rotations`);
+      // Each file holds its number, so that all below it were there before it: none is left out.
+      for (const [index, file] of files.entries()) {
+        const now = await locate(file);
+        // What is live can be renamed before it is opened.
+        if (now && now.path !== path) assert.equal(Number(readFileSync(now.path, "utf8")), index);
+      }
+    }
+    assert.ok(looks > 5, `${looks} looks`);
+    assert.equal((await findFiles(folder.path)).length, 401);
   });
 
   it("are missing with a code", async () => {

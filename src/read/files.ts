@@ -69,15 +69,31 @@ async function filesAt(place: string): Promise<TrailFile[]> {
     const file = await describeFile(place);
     return file ? [file] : [];
   }
-  const names = (await readdir(place)).filter((name) => !name.startsWith("."));
-  const backups = names.filter((name) => parseBackupName(name));
-  const lives = new Set(backups.map((name) => parseBackupName(name)!.log));
-  const chosen = names.filter((name) => parseBackupName(name) || lives.has(name) || LIVE.test(name));
-  // For a moment after its compression a backup is there twice. The compressed one is whole, and stays.
+  // A rotation between the list and the look would hide the file that was live: then it is looked again.
+  for (let attempt = 0; ; attempt += 1) {
+    const names = await namesIn(place);
+    const files = await Promise.all(chosen(names).map((name) => describeFile(join(place, name))));
+    if (attempt > 9 || (await namesIn(place)).join("/") === names.join("/")) {
+      return files.filter((file) => file !== undefined);
+    }
+  }
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  return (await readdir(directory))
+    .filter((name) => !name.startsWith(".") && !name.endsWith(".lock"))
+    .toSorted();
+}
+
+/** Of the names in a directory, those of a trail's files. */
+function chosen(names: readonly string[]): string[] {
+  const lives = new Set(names.flatMap((name) => parseBackupName(name)?.log ?? []));
   const there = new Set(names);
-  const single = chosen.filter((name) => !(parseBackupName(name) && there.has(`${name}.gz`)));
-  const files = await Promise.all(single.map((name) => describeFile(join(place, name))));
-  return files.filter((file) => file !== undefined);
+  return names.filter((name) => {
+    // For a moment after its compression a backup is there twice. The compressed one is whole, and stays.
+    if (parseBackupName(name)) return !there.has(`${name}.gz`);
+    return lives.has(name) || LIVE.test(name);
+  });
 }
 
 /** Undefined where the file is gone, or is none: it was rotated or compressed meanwhile. */
