@@ -31,7 +31,8 @@ async function write(
 function cli(...args: string[]): { code: number | null; out: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, ["dist/cli/main.js", "verify", ...args], {
     encoding: "utf8",
-    env: { ...process.env, AUDIT_SEAL_KEY: undefined },
+    // In CI picocolors colours also what goes into a pipe.
+    env: { ...process.env, NO_COLOR: "1", AUDIT_SEAL_KEY: undefined },
   });
   return { code: status, out: stdout + stderr };
 }
