@@ -52,7 +52,8 @@ export async function labServer(folder: string): Promise<LabServer> {
         accept().on("sftp", (acceptSftp) => serveFiles(acceptSftp(), { root: folder, readOnly, seen }));
       });
   });
-  const server = createServer((socket) => {
+  // As OpenSSH does: an SFTP answer is small, and would wait for the acknowledgement of the one before.
+  const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     ssh.injectSocket(socket);
