@@ -59,6 +59,7 @@ export async function bench({ rounds, report, progress }) {
       metric: `rate_ratio_${seal}_by_the_clock`,
       against: "unsealed",
       value: clock,
+      target: 0.75,
       better: "higher",
     });
     const added = (suite) => value(runs[suite], seal, "cpu") - value(runs[suite], "none", "cpu");
@@ -84,6 +85,7 @@ export async function bench({ rounds, report, progress }) {
       metric: `verify_mb_a_second_${seal}_by_the_clock`,
       against: "limit",
       value: rate,
+      target: 300,
       better: "higher",
     });
   }
