@@ -4,7 +4,8 @@
  * @module
  */
 import { AuditError } from "../../../errors.js";
-import type { OutboxRow, OutboxTarget, RowChange } from "../family.js";
+import type { OutboxTarget, RowChange } from "../family.js";
+import { inserts } from "../outbox/inserts.js";
 import type { Statement } from "./statement.js";
 import type { Answer, WireError } from "./wire.js";
 
@@ -34,7 +35,7 @@ export async function writeOutbox(
   if (rows.length === 0) return true;
   try {
     const table = await outbox.table();
-    for (const text of inserts(table, rows)) {
+    for (const text of inserts(table, rows, asBytes, MAX_TEXT)) {
       const { error } = await ask(text);
       // The server has rolled back everything: that is the application's to know.
       if (error?.fatal || error?.errno === DEADLOCK) return error;
@@ -48,22 +49,5 @@ export async function writeOutbox(
   }
 }
 
-/* As hex, so that neither the character set of the connection nor its `sql_mode` matters. */
-function inserts(table: string, rows: readonly OutboxRow[]): string[] {
-  const texts: string[] = [];
-  let values: string[] = [];
-  let length = 0;
-  const end = (): void => {
-    if (values.length > 0) texts.push(`INSERT INTO ${table} (id, records) VALUES ${values.join(", ")}`);
-    values = [];
-    length = 0;
-  };
-  for (const { id, records } of rows) {
-    const value = `('${id}', X'${Buffer.from(records).toString("hex")}')`;
-    if (length + value.length > MAX_TEXT) end();
-    values.push(value);
-    length += value.length;
-  }
-  end();
-  return texts;
-}
+/* Neither the character set of the connection nor its `sql_mode` matters to it. */
+const asBytes = (hex: string): string => `X'${hex}'`;

@@ -4,7 +4,8 @@
  * @module
  */
 import { AuditError } from "../../../errors.js";
-import type { OutboxRow, OutboxTarget, RowChange } from "../family.js";
+import type { OutboxTarget, RowChange } from "../family.js";
+import { inserts } from "../outbox/inserts.js";
 import type { Plan } from "./plan.js";
 import type { Ask } from "./steps.js";
 
@@ -54,7 +55,7 @@ export async function writeOutbox(
   } catch (error) {
     return refuse(outbox, error);
   }
-  const [first, ...more] = inserts(table, rows);
+  const [first, ...more] = inserts(table, rows, asBytes, MAX_TEXT);
   try {
     // A statement that fails spoils a transaction, up to the last savepoint.
     await ask(guarded ? `SAVEPOINT ${SAVEPOINT}; ${first}` : first!);
@@ -72,22 +73,5 @@ function refuse({ onError }: OutboxTarget, error: unknown): false {
   throw new AuditError("AUDIT_OUTBOX_FAILED", [(error as Error).message], { cause: error });
 }
 
-/* As hex, so that neither `standard_conforming_strings` nor the character set of the session matters. */
-function inserts(table: string, rows: readonly OutboxRow[]): string[] {
-  const texts: string[] = [];
-  let values: string[] = [];
-  let length = 0;
-  const end = (): void => {
-    if (values.length > 0) texts.push(`INSERT INTO ${table} (id, records) VALUES ${values.join(", ")}`);
-    values = [];
-    length = 0;
-  };
-  for (const { id, records } of rows) {
-    const value = `('${id}', decode('${Buffer.from(records).toString("hex")}', 'hex'))`;
-    if (length + value.length > MAX_TEXT) end();
-    values.push(value);
-    length += value.length;
-  }
-  end();
-  return texts;
-}
+/* Neither `standard_conforming_strings` nor the character set of the session matters to it. */
+const asBytes = (hex: string): string => `decode('${hex}', 'hex')`;
