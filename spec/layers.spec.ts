@@ -13,6 +13,7 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
   errors: { code: [] },
   health: { code: [] },
   check: { code: ["errors"] },
+  alive: { code: [] },
   decorate: { code: COMMON, types: ["record/types"] },
   registry: { code: [...COMMON, "decorate"], types: ["capture/capture"] },
   context: { code: COMMON, types: ["record/types"] },
@@ -25,7 +26,7 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
   // The format of sealed lines: what writes them and what verifies them share it, and nothing else.
   seal: { code: [] },
   log: { code: [...COMMON, "record", "seal", "writer", "ship"] },
-  writer: { code: [...COMMON, "record/timestamp", "seal"] },
+  writer: { code: [...COMMON, "alive", "record/timestamp", "seal"] },
   ship: { code: [...COMMON, "writer/lock", "writer/backup-name"] },
   adapters: {
     code: [...COMMON, "context", "capture/http", "decorate"],
@@ -33,7 +34,7 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
   },
   clients: { code: [...COMMON, "decorate", "registry"] },
   // Of the write path, only how it names backups.
-  read: { code: [...COMMON, "record", "seal", "writer/backup-name"] },
+  read: { code: [...COMMON, "alive", "record", "seal", "writer/backup-name"] },
   cli: { code: [...COMMON, "read", "record", "viewer"], types: ["seal/checkpoint"] },
   viewer: { code: [...COMMON, "read"] },
 };

@@ -19,6 +19,7 @@ import {
   writeSync,
 } from "node:fs";
 import { hostname } from "node:os";
+import { isAlive } from "../alive.js";
 
 /** A lock of another machine (its process ids mean nothing here) counts as left behind after so long. */
 const FOREIGN_STALE_MS = 10_000;
@@ -120,15 +121,6 @@ function isLeftBehind(path: string, token: string): boolean {
   }
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat !== undefined && Date.now() - stat.mtimeMs > FOREIGN_STALE_MS;
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 function read(path: string): string | undefined {

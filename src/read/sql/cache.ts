@@ -11,6 +11,7 @@
  */
 import { mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { isAlive } from "../../alive.js";
 import { describeFile, findFiles, locate, type TrailFile } from "../files.js";
 import type { ReadReport } from "../report.js";
 import { convertedColumns } from "./columns.js";
@@ -171,14 +172,6 @@ async function inWork(name: string, path: string): Promise<boolean> {
   if (found && Date.now() - found.mtimeMs < ABANDONED_MS) return true;
   const [, pid] = /^work-(\d+)-/u.exec(name) ?? [];
   return pid !== undefined && isAlive(Number(pid));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 async function exists(path: string): Promise<boolean> {

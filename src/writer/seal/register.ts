@@ -9,7 +9,8 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Link } from "../../seal/checkpoint.js";
-import { isAlive, withLock } from "../lock.js";
+import { isAlive } from "../../alive.js";
+import { withLock } from "../lock.js";
 
 /** In the folder of the files. */
 export const REGISTER = ".activity-audit.seal";
