@@ -4,25 +4,14 @@
  * @module
  */
 import { moment, type RecordFilter } from "../read/filter.js";
+import { VALUE_FIELDS } from "./fields.js";
 import type { Cursor } from "./questions.js";
 
-const LISTS = [
-  "name",
-  "user",
-  "model",
-  "id",
-  "event",
-  "outcome",
-  "route",
-  "service",
-  "status",
-  "request",
-] as const;
 const USUAL_PAGE = 200;
 
 /** The same words as on the command line; each may stand several times. */
 export function filterOf(query: URLSearchParams, now: number): RecordFilter {
-  const lists = LISTS.flatMap((field) => {
+  const lists = VALUE_FIELDS.flatMap((field) => {
     const values = query.getAll(field).filter((value) => value !== "");
     return values.length > 0 ? [[field, values]] : [];
   });

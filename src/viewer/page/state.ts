@@ -4,22 +4,10 @@
  * @module
  */
 import { computed, effect, signal } from "@preact/signals";
+import { VALUE_FIELDS } from "../fields.js";
 
-export const FIELDS = [
-  "text",
-  "name",
-  "user",
-  "model",
-  "id",
-  "event",
-  "outcome",
-  "route",
-  "service",
-  "status",
-  "request",
-] as const;
-export type Field = (typeof FIELDS)[number] | "since" | "until";
-const IN_ADDRESS: readonly Field[] = [...FIELDS, "since", "until"];
+const IN_ADDRESS = ["text", ...VALUE_FIELDS, "since", "until"] as const;
+export type Field = (typeof IN_ADDRESS)[number];
 
 export type Filter = Partial<Record<Field, string>>;
 export type View = "records" | "summary";
