@@ -4,10 +4,10 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import type { Command } from "commander";
+import { InvalidArgumentError, type Command } from "commander";
 import pc from "picocolors";
-import { AuditError } from "../errors.js";
 import { serveViewer } from "../viewer/serve.js";
+import { count } from "./command.js";
 import { keyOf } from "./verify.js";
 
 const USUAL_PORT = 4270;
@@ -16,7 +16,7 @@ const MOST = 65_535;
 interface ServeOptions {
   readonly dir: string;
   readonly host: string;
-  readonly port: string;
+  readonly port: number;
   readonly token?: string;
   readonly keyFile?: string;
   readonly publicKey?: string;
@@ -28,7 +28,7 @@ export function serveCommand(program: Command): void {
     .description("shows the trail as a web page, on this machine only unless --host says otherwise")
     .option("-d, --dir <path>", "directory of the trail's files", "audit_logs")
     .option("--host <address>", "where to listen; other than loopback, a token is asked for", "127.0.0.1")
-    .option("--port <number>", "0 takes any that is free", String(USUAL_PORT))
+    .option("--port <number>", "0 takes any that is free", portNumber, USUAL_PORT)
     .option("--token <text>", "the token; default: a new one at each start")
     .option("--key-file <path>", "to verify a sealed trail: the key; default: the variable AUDIT_SEAL_KEY")
     .option("--public-key <path>", "PEM, to verify the checkpoints' signatures")
@@ -36,17 +36,19 @@ export function serveCommand(program: Command): void {
 }
 
 async function serve({ dir, host, port, token, keyFile, publicKey }: ServeOptions): Promise<void> {
-  const number = Number(port);
-  if (!Number.isInteger(number) || number < 0 || number > MOST) {
-    throw new AuditError("AUDIT_FILTER_INVALID", ["port", port, `a number from 0 to ${MOST}`]);
-  }
   const verify = {
     key: keyOf({ keyFile }),
     publicKey: publicKey === undefined ? undefined : readFileSync(publicKey, "utf8"),
   };
-  const { url, close } = await serveViewer({ directory: dir, host, port: number, token, verify });
+  const { url, close } = await serveViewer({ directory: dir, host, port, token, verify });
   process.stdout.write(`${pc.bold(url)}\n`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => void close().then(() => process.exit(0)));
   }
+}
+
+function portNumber(text: string): number {
+  const number = count(text);
+  if (number > MOST) throw new InvalidArgumentError(`Expected a number from 0 to ${MOST}.`);
+  return number;
 }
