@@ -9,7 +9,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { runAs } from "#dist/context/run";
 import { assertCall } from "../../support/calls.js";
 import { bytesOf, startService, type Service } from "../../support/service.js";
-import { listenOutbound, type Listening } from "./outbound.js";
+import { heard, listenOutbound, type Listening } from "./outbound.js";
 
 let service: Service;
 let common: object;
@@ -19,11 +19,7 @@ before(async () => {
 });
 after(() => service.close());
 
-let heard: Listening | undefined;
-const listen = (...args: Parameters<typeof listenOutbound>) => (heard = listenOutbound(...args));
 afterEach(() => {
-  // Newer Nodes call this after the specs of another module in this file, too.
-  heard?.stop();
   service.arrived.length = 0;
 });
 
@@ -56,7 +52,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
 
   describe(`a call by ${name}`, () => {
     it("is one record, with what went over the wire both ways", async () => {
-      const { records, settled } = listen();
+      const { records, settled } = listenOutbound();
       const answer = await call(`${service.url}/end?page=2&token=abc`, {
         method: "POST",
         headers: { "content-type": "application/json", Authorization: "Bearer x", "x-team": "ward" },
@@ -95,7 +91,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
     });
 
     it("is told by the status, and an answer that says no is no success", async () => {
-      const { records, settled } = listen();
+      const { records, settled } = listenOutbound();
       for (const status of [204, 401, 404, 503])
         await call(`${service.url}/status/${status}`, { method: "HEAD" });
       await settled(4);
@@ -147,7 +143,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
           parts(
             "/hang",
             { status_code: null },
-            { outcome: "aborted", error_message: aborted(heard!.records[0]!) },
+            { outcome: "aborted", error_message: aborted(heard().records[0]!) },
           ),
       ],
       "a reason of the application's": [
@@ -174,7 +170,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
           parts(
             "/reset",
             { status_code: null },
-            { outcome: "failure", error_message: heard!.records[0]!["error_message"] },
+            { outcome: "failure", error_message: heard().records[0]!["error_message"] },
           ),
       ],
       "an answer that breaks off": [
@@ -186,14 +182,14 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
             {
               request: { query_params: { break: "" } },
               outcome: "failure",
-              error_message: heard!.records[0]!["error_message"],
+              error_message: heard().records[0]!["error_message"],
             },
           ),
       ],
     };
     for (const [ending, [ask, expected]] of Object.entries(ENDINGS)) {
       it(`that ends with ${ending} is one record`, async () => {
-        const { records, settled } = listen();
+        const { records, settled } = listenOutbound();
         await assert.rejects(ask());
         await settled(1);
         assert.equal(records.length, 1);
@@ -204,7 +200,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
     }
 
     it("that its caller leaves half read is aborted", async () => {
-      const { records, settled } = listen();
+      const { records, settled } = listenOutbound();
       const answer = await call(`${service.url}/slowly/200`);
       const reader = answer.body!.getReader();
       await reader.read();
@@ -215,7 +211,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
     });
 
     it("with streams both ways is handed through, and its bytes are counted", async () => {
-      const { records, settled } = listen();
+      const { records, settled } = listenOutbound();
       const bytes = bytesOf(200_000);
       const answer = await call(`${service.url}/end`, {
         method: "POST",
@@ -244,7 +240,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
     });
 
     it("of a form has its fields and its files, and a packed answer can be read", async () => {
-      const { records, settled } = listen();
+      const { records, settled } = listenOutbound();
       const form = new Form();
       form.set("name", "Ana");
       form.set("pin", "1234");
@@ -262,7 +258,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
     });
 
     it("that is redirected is one record for each request on the wire", async () => {
-      const { records, settled } = listen();
+      const { records, settled } = listenOutbound();
       assert.equal((await call(`${service.url}/redirect/1`)).status, 200);
       await settled(3);
       assert.deepEqual(
@@ -279,7 +275,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
     });
 
     it("by many at once has its own caller each, on connections that are used again", async () => {
-      const { records, settled } = listen();
+      const { records, settled } = listenOutbound();
       await Promise.all(
         Array.from({ length: 60 }, (_, index) =>
           runAs({ actor: { id: index }, requestId: `request-${index}` }, async () => {
@@ -301,7 +297,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
     });
 
     it("under way when audit stops is unknown, and goes on", async () => {
-      const { records, stop } = listen();
+      const { records, stop } = listenOutbound();
       const pending = call(`${service.url}/wait/60`);
       await new Promise((resolve) => setTimeout(resolve, 20));
       stop();

@@ -21,11 +21,7 @@ before(async () => {
 });
 after(() => service.close());
 
-let heard: Listening | undefined;
-const listen = (...args: Parameters<typeof listenOutbound>) => (heard = listenOutbound(...args));
 afterEach(() => {
-  // Newer Nodes call this after the specs of another module in this file, too.
-  heard?.stop();
   service.arrived.length = 0;
 });
 
@@ -64,7 +60,7 @@ const failure = (request: ClientRequest): Promise<Error> =>
 
 describe("a call by http.request", () => {
   it("is one record, with all but its bodies", async () => {
-    const { records, settled } = listen();
+    const { records, settled } = listenOutbound();
     const answer = await call(
       "/end?page=2&token=abc",
       { method: "POST", headers: { Authorization: "Bearer x", "X-Team": "ward", Cookie: "sid=1" } },
@@ -92,7 +88,7 @@ describe("a call by http.request", () => {
   });
 
   it("is told by the status", async () => {
-    const { records, settled } = listen();
+    const { records, settled } = listenOutbound();
     for (const status of [200, 401, 407, 404, 503]) await call(`/status/${status}`);
     await settled(5);
     assert.deepEqual(
@@ -108,7 +104,7 @@ describe("a call by http.request", () => {
   });
 
   it("that fails is one record, with the error that the application gets", async () => {
-    const { records, settled } = listen();
+    const { records, settled } = listenOutbound();
     const refused = await failure(http.get(`${service.refused}/x`));
     const unknown = await failure(http.get("http://nobody.invalid/x"));
     const reset = await failure(http.get(`${service.url}/reset`));
@@ -139,7 +135,7 @@ describe("a call by http.request", () => {
   });
 
   it("has no listener of ours on its errors, which would keep them from the application", async () => {
-    const { settled } = listen();
+    const { settled } = listenOutbound();
     const request = http.get(`${service.refused}/x`);
     assert.equal(request.listenerCount("error"), 0);
     await failure(request);
@@ -154,7 +150,7 @@ describe("a call by http.request", () => {
   });
 
   it("that is aborted by a signal, or left half read, is aborted; one that breaks off is a failure", async () => {
-    const { records, settled } = listen();
+    const { records, settled } = listenOutbound();
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 30);
     await failure(http.get(`${service.url}/hang`, { signal: controller.signal }));
@@ -180,7 +176,7 @@ describe("a call by http.request", () => {
   });
 
   it("with streams both ways is handed through", async () => {
-    const { records, settled } = listen();
+    const { records, settled } = listenOutbound();
     const bytes = bytesOf(200_000);
     const request = http.request(`${service.url}/end`, { method: "PUT" });
     const answered = once(request, "response") as Promise<[IncomingMessage]>;
@@ -196,7 +192,7 @@ describe("a call by http.request", () => {
   it("that becomes a WebSocket is one record of the status 101", async () => {
     const sockets = new WebSocketServer({ port: 0, host: "127.0.0.1" });
     await once(sockets, "listening");
-    const { records, settled } = listen();
+    const { records, settled } = listenOutbound();
     const { port } = sockets.address() as { port: number };
     const socket = new WebSocket(`ws://127.0.0.1:${port}/feed`);
     await once(socket, "open");
@@ -210,7 +206,7 @@ describe("a call by http.request", () => {
   });
 
   it("by many at once has its own caller each, on connections that are used again", async () => {
-    const { records, settled } = listen();
+    const { records, settled } = listenOutbound();
     const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
     await Promise.all(
       Array.from({ length: 80 }, (_, index) =>
@@ -230,7 +226,7 @@ describe("a call by http.request", () => {
   });
 
   it("within audit.ignore is not recorded; one under way when audit stops is unknown", async () => {
-    const { records, stop } = listen();
+    const { records, stop } = listenOutbound();
     await runIgnored(() => call("/ignored"));
     const pending = call("/wait/60");
     await new Promise((resolve) => setTimeout(resolve, 20));

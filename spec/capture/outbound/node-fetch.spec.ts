@@ -2,12 +2,12 @@
  * Calls by Node's own `fetch`; the undici in Node 20 tells of no bodies, that of Node 24 does.
  */
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { runIgnored } from "#dist/context/run";
 import { assertCall } from "../../support/calls.js";
 import { startService, type Service } from "../../support/service.js";
 import { describeFetch } from "./fetches.js";
-import { listenOutbound, type Listening } from "./outbound.js";
+import { listenOutbound } from "./outbound.js";
 
 const bodies = Number(process.versions["undici"]!.split(".")[0]) >= 7;
 
@@ -17,14 +17,9 @@ let service: Service;
 before(async () => (service = await startService()));
 after(() => service.close());
 
-let heard: Listening | undefined;
-const listen = (...args: Parameters<typeof listenOutbound>) => (heard = listenOutbound(...args));
-// Newer Nodes call this after the specs of another module in this file, too.
-afterEach(() => heard?.stop());
-
 describe("what is chosen", () => {
   it("is not recorded within audit.ignore, nor where no rule lets it, nor once stopped", async () => {
-    const { records, settled, stop } = listen({
+    const { records, settled, stop } = listenOutbound({
       include: ["127.0.0.1"],
       exclude: [(url) => url.pathname === "/no"],
     });
@@ -43,7 +38,7 @@ describe("what is chosen", () => {
 
   it("is named by its host, or as the application says; and without bodies as metadata", async () => {
     const { host } = new URL(service.url);
-    const { records, settled } = listen({ services: { [host]: "apollo" } }, "metadata");
+    const { records, settled } = listenOutbound({ services: { [host]: "apollo" } }, "metadata");
     await fetch(`${service.url}/end`, { method: "POST", body: "abc" }).then((answer) => answer.text());
     await settled(1);
     assertCall(records[0]!, {

@@ -1,6 +1,8 @@
 /**
  * Starts the capture of calls that no client of ours makes, and collects whole records.
  */
+import assert from "node:assert/strict";
+import { afterEach } from "node:test";
 import * as v from "valibot";
 import { captureOutbound } from "#dist/capture/outbound/outbound";
 import { outboundOptionsSchema, type OutboundOptions } from "#dist/capture/outbound/options";
@@ -15,6 +17,17 @@ export interface Listening {
   settled(count: number): Promise<void>;
 }
 
+let last: Listening | undefined;
+// Here, where no suite is made yet: Node 20 calls a file's hooks for suites that are made later, newer Nodes for all.
+afterEach(() => last?.stop());
+
+/** What listens now, for what a spec expects of its records. */
+export function heard(): Listening {
+  assert.ok(last);
+  return last;
+}
+
+/** Listens until the spec ends. */
 export function listenOutbound(
   options: OutboundOptions = {},
   detail: CallOptions["detail"] = "full",
@@ -23,7 +36,7 @@ export function listenOutbound(
   const { records, emit, options: tools } = collected;
   const detailOf = () => tools.detail;
   const stop = captureOutbound(emit, v.parse(outboundOptionsSchema, options), { ...tools, detailOf });
-  return {
+  last = {
     records,
     stop,
     async settled(count) {
@@ -32,4 +45,5 @@ export function listenOutbound(
         await new Promise((resolve) => setTimeout(resolve, 2));
     },
   };
+  return last;
 }

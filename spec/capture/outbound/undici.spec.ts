@@ -2,12 +2,12 @@
  * Calls by the package undici.
  */
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { fetch, FormData, request as undiciRequest } from "undici";
 import { assertCall } from "../../support/calls.js";
 import { startService, type Service } from "../../support/service.js";
 import { describeFetch, type FetchUnderTest } from "./fetches.js";
-import { listenOutbound, type Listening } from "./outbound.js";
+import { listenOutbound } from "./outbound.js";
 
 describeFetch("undici's fetch", { call: fetch, Form: FormData, bodies: true } as unknown as FetchUnderTest);
 
@@ -19,11 +19,6 @@ before(async () => {
 });
 after(() => service.close());
 
-let heard: Listening | undefined;
-const listen = (...args: Parameters<typeof listenOutbound>) => (heard = listenOutbound(...args));
-// Newer Nodes call this after the specs of another module in this file, too.
-afterEach(() => heard?.stop());
-
 const parts = (path: string, request: object, response: object, outcome = "success") => ({
   outcome,
   error_message: null,
@@ -33,7 +28,7 @@ const parts = (path: string, request: object, response: object, outcome = "succe
 
 describe("a call by undici's request", () => {
   it("is one record", async () => {
-    const { records, settled } = listen();
+    const { records, settled } = listenOutbound();
     const { body } = await undiciRequest(`${service.url}/end`, {
       method: "PUT",
       body: "abc",
@@ -50,7 +45,7 @@ describe("a call by undici's request", () => {
   });
 
   it("is denied by a proxy that wants to know who asks, which fetch takes for a failure", async () => {
-    const { records, settled } = listen();
+    const { records, settled } = listenOutbound();
     const { body, statusCode } = await undiciRequest(`${service.url}/status/407`);
     await body.dump();
     assert.equal(statusCode, 407);
