@@ -130,6 +130,14 @@ describe("the tables in ClickHouse", { skip: withoutClickhouse }, () => {
   });
   after(() => clickhouse?.remove());
 
+  it("are not made by options that cannot be meant", async () => {
+    await assert.rejects(migrateClickhouse({ retentionDays: 0.5 }), {
+      code: "AUDIT_OPTION_INVALID",
+      message: /migrateClickhouse\.retentionDays` is 0\.5; expected a whole number of days, at least 1/u,
+    });
+    await assert.rejects(migrateClickhouse({ days: 400 } as never), { code: "AUDIT_OPTION_UNKNOWN" });
+  });
+
   it("are made once, and take a time to keep records for", async () => {
     const options = { url: clickhouse.url, database: "audit" };
     assert.deepEqual(await migrateClickhouse(options), [

@@ -10,6 +10,7 @@ import * as v from "valibot";
 import { checked } from "../check.js";
 import { loadClient } from "../ship/clickhouse.js";
 import type { ShipSettings } from "../ship/protocol.js";
+import { serverEntries, type ServerOptions, serverSettings, someText } from "../ship/server.js";
 import { startShipping } from "../ship/shipping.js";
 import { type AuditAppender, configure as configureFile } from "./appender.js";
 import { durability, wholeNumber } from "./options.js";
@@ -18,17 +19,9 @@ import { durability, wholeNumber } from "./options.js";
 const SPOOL_FILE_BYTES = 16_777_216;
 
 /** Where the records go, and how. */
-export interface ClickhouseOptions {
-  /** Address of the server's HTTP interface; default `http://127.0.0.1:8123`. */
-  readonly url?: string;
-  /** Default `default`. */
-  readonly database?: string;
+export interface ClickhouseOptions extends ServerOptions {
   /** The table of `pipeline/clickhouse`; default `audit_records`. */
   readonly table?: string;
-  /** Default `default`. */
-  readonly username?: string;
-  /** Default none. */
-  readonly password?: string;
   /**
    * The folder where records wait until the server has them; default `audit_spool`. Any number of processes may
    * share it. What is in it when the last one ends is sent by the next that starts.
@@ -48,15 +41,11 @@ export interface ClickhouseOptions {
   readonly closeTimeoutMs?: number;
 }
 
-const text = v.optional(v.pipe(v.string(), v.nonEmpty("a text")));
 const clickhouseSchema = v.strictObject({
   type: v.optional(v.unknown()),
-  url: v.optional(v.pipe(v.string(), v.url("the address of a server, such as http://127.0.0.1:8123"))),
-  database: text,
-  table: text,
-  username: text,
-  password: v.optional(v.string()),
-  spool: text,
+  ...serverEntries,
+  table: someText,
+  spool: someText,
   durability: v.optional(durability),
   batchBytes: v.optional(wholeNumber(65_536, 1 << 28)),
   intervalMs: v.optional(wholeNumber(10)),
@@ -108,14 +97,7 @@ function configure(config: unknown, layouts: LayoutsParam): AuditAppender {
 function shipSettings(spool: string, options: v.InferOutput<typeof clickhouseSchema>): ShipSettings {
   return {
     spool,
-    server: {
-      url: options.url ?? "http://127.0.0.1:8123",
-      database: options.database ?? "default",
-      table: options.table ?? "audit_records",
-      username: options.username ?? "default",
-      password: options.password ?? "",
-      requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
-    },
+    server: serverSettings(options, options.table ?? "audit_records", options.requestTimeoutMs ?? 30_000),
     batchBytes: options.batchBytes ?? 4_194_304,
     intervalMs: options.intervalMs ?? 1000,
     maxRetryMs: options.maxRetryMs ?? 30_000,

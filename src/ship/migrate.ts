@@ -6,38 +6,43 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClickHouseClient } from "@clickhouse/client";
+import * as v from "valibot";
+import { checked } from "../check.js";
 import { connect } from "./clickhouse.js";
-import type { ServerSettings } from "./protocol.js";
+import { serverEntries, type ServerOptions, serverSettings, someText } from "./server.js";
 
 const FILES = join(__dirname, "../../pipeline/clickhouse");
 
+/** A statement on a cluster waits for all of its servers. */
+const TIMEOUT_MS = 300_000;
+
 /** Where the tables are made. */
-export interface MigrateOptions {
-  /** Address of the server's HTTP interface; default `http://127.0.0.1:8123`. */
-  readonly url?: string;
-  /** Must exist; default `default`. */
-  readonly database?: string;
-  /** Default `default`. */
-  readonly username?: string;
-  /** Default none. */
-  readonly password?: string;
+export interface MigrateOptions extends ServerOptions {
   /** The cluster's name, for replicated and distributed tables; default: one server. */
   readonly cluster?: string;
   /** After so many days the server deletes records; default never. May be changed by a later call. */
   readonly retentionDays?: number;
 }
 
+const wholeDays = "a whole number of days, at least 1";
+const migrateSchema = v.strictObject({
+  ...serverEntries,
+  cluster: someText,
+  retentionDays: v.optional(v.pipe(v.number(wholeDays), v.integer(wholeDays), v.minValue(1, wholeDays))),
+});
+
 /**
  * Brings a ClickHouse database to the schema of this version of activity-audit. It can be called any number of
  * times: what was made before is left alone.
  *
  * @returns the names of the files that were new to this database
- * @throws {AuditError} `AUDIT_PEER_MISSING`; what the server says when it refuses a statement
+ * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`, `AUDIT_PEER_MISSING`; what the server says when it refuses a statement
  * @example
  * await migrateClickhouse({ url: "http://clickhouse:8123", database: "audit", retentionDays: 400 });
  */
 export async function migrateClickhouse(options: MigrateOptions = {}): Promise<string[]> {
-  const client = connect(serverSettings(options));
+  checked("migrateClickhouse", migrateSchema, options);
+  const client = connect(serverSettings(options, "audit_records", TIMEOUT_MS));
   try {
     await run(client, MIGRATIONS_TABLE);
     const known = await knownMigrations(client);
@@ -53,17 +58,6 @@ export async function migrateClickhouse(options: MigrateOptions = {}): Promise<s
   } finally {
     await client.close();
   }
-}
-
-function serverSettings(options: MigrateOptions): ServerSettings {
-  return {
-    url: options.url ?? "http://127.0.0.1:8123",
-    database: options.database ?? "default",
-    table: "audit_records",
-    username: options.username ?? "default",
-    password: options.password ?? "",
-    requestTimeoutMs: 300_000,
-  };
 }
 
 /* One row a file that was applied; on a cluster on the server that we talk to, the files themselves may run twice. */
@@ -95,7 +89,7 @@ function statements(name: string, cluster: string | undefined): string[] {
 function retention(days: number, cluster: string | undefined): string {
   const table =
     cluster === undefined ? "audit_records" : `audit_records_local ON CLUSTER ${literal(cluster)}`;
-  return `ALTER TABLE ${table} MODIFY TTL toDateTime(timestamp) + INTERVAL ${Math.trunc(days)} DAY DELETE`;
+  return `ALTER TABLE ${table} MODIFY TTL toDateTime(timestamp) + INTERVAL ${days} DAY DELETE`;
 }
 
 async function run(client: ClickHouseClient, query: string): Promise<void> {
