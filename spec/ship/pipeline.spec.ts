@@ -195,10 +195,10 @@ const SAME_QUESTIONS = [
   `SELECT route, method, count(*) AS n, sum(CASE WHEN outcome = 'failure' THEN 1 ELSE 0 END) AS failed,
      max(execution_time) AS longest FROM records WHERE request_type = 'internal'
    GROUP BY route, method ORDER BY n DESC, route, method`,
-  `SELECT user_id, user_name, count(*) AS n FROM records GROUP BY user_id, user_name ORDER BY n DESC, user_id`,
+  `SELECT user_id, user_name, count(*) AS n FROM records GROUP BY user_id, user_name ORDER BY n DESC, user_id, user_name`,
   `SELECT status, outcome, count(*) AS n FROM records WHERE name = 'audit.request'
    GROUP BY status, outcome ORDER BY status, outcome`,
-  `SELECT event, success, count(*) AS n FROM records WHERE name = 'audit.login' GROUP BY event, success ORDER BY event`,
+  `SELECT event, success, count(*) AS n FROM records WHERE name = 'audit.login' GROUP BY event, success ORDER BY event, success`,
   `SELECT cause.place AS place, effect.entity AS entity, count(*) AS n FROM records AS effect
    JOIN records AS cause ON effect.parent_id = cause.record_id
    WHERE effect.name = 'audit.crud' GROUP BY cause.place, effect.entity ORDER BY n DESC, place, entity`,
