@@ -26,7 +26,8 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
   // The format of sealed lines: what writes them and what verifies them share it, and nothing else.
   seal: { code: [] },
   log: { code: [...COMMON, "record", "seal", "writer", "ship"] },
-  writer: { code: [...COMMON, "alive", "record/timestamp", "seal"] },
+  // `record/formatter` makes lines of frames, which is the thread's work so that it is not the caller's.
+  writer: { code: [...COMMON, "alive", "record/timestamp", "record/formatter", "seal"] },
   ship: { code: [...COMMON, "writer/lock", "writer/backup-name"] },
   adapters: {
     code: [...COMMON, "context", "capture/http", "decorate"],

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { availableParallelism } from "node:os";
 import type { AppenderFunction, CustomLayout, LayoutsParam, LoggingEvent } from "log4js";
 import { uuidv7 } from "uuidv7";
 import { checked } from "../check.js";
@@ -11,6 +12,8 @@ import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
 import { RequestDraft } from "../record/draft.js";
 import { encode, encodeLine, printable } from "../record/encode.js";
+import { RequestFrame } from "../record/frame.js";
+import type { Redactor } from "../record/redactor.js";
 import { buildTrail } from "../record/stated.js";
 import { formatTimestamp } from "../record/timestamp.js";
 import type { GapReport } from "../writer/gap.js";
@@ -22,6 +25,9 @@ import { auditLayout, jsonLayout, ownRender } from "./layouts.js";
 import { appenderSchema, durabilityOf, writerSettings } from "./options.js";
 import { logRuntime } from "./runtime.js";
 import { sealSettings, witnessOf } from "./seal.js";
+
+/** One for all appenders: what is packed is written at once. */
+const frame = new RequestFrame();
 
 /** An appender of ours: also takes a finished record, or a draft, without an event around it. */
 export interface AuditAppender extends AppenderFunction {
@@ -61,9 +67,13 @@ export function configure(config: unknown, layouts: LayoutsParam): AuditAppender
       told(error);
     }
   };
+  const later = options.formatInThread ?? availableParallelism() > 1;
+  const formatsLater = (draft: RequestDraft, { policy }: Redactor): boolean =>
+    later && durability(draft.name) === "memory" && draft.pack(frame) && writer.writeFrame(frame, policy);
   const writeRecord = (record: { readonly name: string }): void => {
     try {
       const { redactor } = logRuntime();
+      if (record instanceof RequestDraft && formatsLater(record, redactor)) return;
       const line = record instanceof RequestDraft ? record.line(redactor) : encodeLine(record, redactor);
       writer.write(line, durability(record.name));
     } catch (error) {

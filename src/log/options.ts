@@ -56,6 +56,12 @@ export interface FileOptions {
   readonly mode?: number;
   /** Makes the trail tamper-evident; `true`, or how. Default `false`. */
   readonly seal?: boolean | SealOptions;
+  /**
+   * Whether the records of requests are made in the writer thread, so that a request only waits for its parts to be
+   * copied; default: `true` where there is more than one core. What must be written before the call returns, or while
+   * the thread has much to do, is made by the caller either way.
+   */
+  readonly formatInThread?: boolean;
   /** The writer thread's program, for bundled applications; default: the one beside this package's code. */
   readonly threadFile?: string;
 }
@@ -109,6 +115,7 @@ export const fileEntries = {
   maxBlockMs: v.optional(wholeNumber(0)),
   mode: v.optional(wholeNumber(0, 0o777)),
   threadFile: v.optional(v.string()),
+  formatInThread: v.optional(v.boolean()),
   seal: v.optional(
     v.lazy((input) =>
       typeof input === "object" && input !== null ? sealSchema : v.boolean("true, false or an object"),

@@ -6,6 +6,7 @@
 import type { RequestEvent } from "../capture/event.js";
 import type { Stamp } from "./common.js";
 import { encodeLine } from "./encode.js";
+import type { RequestFrame } from "./frame.js";
 import type { Redactor } from "./redactor.js";
 import { buildRequest } from "./request.js";
 import type { InternalRequestRecord } from "./types.js";
@@ -29,6 +30,12 @@ export class RequestDraft {
     this.#line ??=
       redactor.requests.line(this.event, this.stamp, this.extra) ?? encodeLine(this.record(), redactor);
     return this.#line;
+  }
+
+  /** Packs what the line is made of; false if it must be made at once, or is there already. */
+  pack(frame: RequestFrame): boolean {
+    if (this.#line !== undefined) return false;
+    return frame.pack(this.event, this.stamp.serviceName, this.extra);
   }
 
   record(): InternalRequestRecord {

@@ -18,6 +18,9 @@ import type { Walk } from "./walk.js";
 /** Harder and harder limits for a record whose line would be too long: escapes can make six characters of one. */
 const TRIES = [1, 8, 64, 1024];
 
+/** Stands for a record of which nothing can be read. */
+export const UNREADABLE = '{"level":"AUDIT","name":"audit.trail","message":"a record that cannot be read"}';
+
 /**
  * The record as one line of JSON without its line break: redacted, bounded to 1048576 characters, and free of
  * control characters. Takes any object, and never throws.
@@ -92,10 +95,7 @@ function encodeCopy(record: object, redactor: Redactor): Encoded {
       // A trap of a Proxy, a patched prototype: what cannot be read with less of it either is not read.
     }
   }
-  return {
-    line: '{"level":"AUDIT","name":"audit.trail","message":"a record that cannot be read"}',
-    findings: [],
-  };
+  return { line: UNREADABLE, findings: [] };
 }
 
 /** @param shown - what the walk has made of the record; a copy of ours if something was found */

@@ -31,3 +31,8 @@ export function put(target: Fields, key: string, value: unknown): void {
 export function words(text: string): ReadonlySet<string> {
   return new Set(text.trim().split(/\s+/u));
 }
+
+export function isEmpty(fields: object): boolean {
+  for (const _ in fields) return false;
+  return true;
+}

@@ -51,7 +51,7 @@ export class Redactor {
   readonly requests: RequestLines;
   private readonly pseudonym: Pseudonym | null;
 
-  constructor(policy: RedactionPolicy = {}) {
+  constructor(readonly policy: RedactionPolicy = {}) {
     check(policy);
     this.forms = new SecretForms(kindsOf(policy.detect));
     const keys = new KeyTable(policy, this.forms);

@@ -19,6 +19,7 @@ import { type HeadText, HeadTexts, quoted, quotedOrNull } from "./head-text.js";
 import { Hider, type Pseudonym } from "./hide.js";
 import { cutUrl, formFields, PLAIN_FORM } from "./http.js";
 import { JsonScan } from "./json-scan.js";
+import { isEmpty } from "./plain.js";
 import { LIMITS, MAX_IDENTIFIER, type Limits, VALUE_COST } from "./limits.js";
 import { hasEcho } from "./sweep.js";
 import { formatTimestamp, seconds } from "./timestamp.js";
@@ -190,11 +191,6 @@ export class RequestLines {
   private checkedJson(value: unknown, depth: number): string | undefined {
     return this.check.part(value, depth) ? JSON.stringify(value) : undefined;
   }
-}
-
-function isEmpty(fields: object): boolean {
-  for (const _ in fields) return false;
-  return true;
 }
 
 /** A text that is nearly always the one before. */

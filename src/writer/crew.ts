@@ -8,6 +8,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isMainThread, MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { fault } from "../health.js";
+import type { FormatSettings } from "../record/formatter.js";
+import { Formats } from "./formats.js";
 import {
   CONTROL_BYTES,
   type FileSettings,
@@ -38,6 +40,8 @@ export interface Member {
 
 export class Crew {
   readonly #members = new Map<number, Member>();
+  /** What makes lines of frames, on either side. */
+  readonly formats = new Formats();
   #control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
   #worker: Worker | undefined;
   #mail: MessagePort | undefined;
@@ -62,6 +66,17 @@ export class Crew {
   leave(member: Member): void {
     this.#members.delete(member.id);
     this.#post({ kind: "close", id: member.id });
+  }
+
+  /**
+   * The number of a format, for frames. The thread is told of a new one before there can be a frame with its number.
+   */
+  formatNumber(settings: FormatSettings): number | undefined {
+    return this.formats.numberOf(settings, () => this.#post(this.#formatsMail));
+  }
+
+  get #formatsMail(): ThreadMail {
+    return { kind: "formats", formats: this.formats.all };
   }
 
   /** Wakes the thread if it sleeps; cheap when it does not. */
@@ -124,6 +139,7 @@ export class Crew {
     // After the listeners: one for messages would hold the process again.
     worker.unref();
     this.#worker = worker;
+    this.#post(this.#formatsMail);
     for (const member of this.#members.values()) this.#post(openMail(member));
   }
 

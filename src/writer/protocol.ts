@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { FormatSettings } from "../record/formatter.js";
 import type { Witnessed } from "../seal/checkpoint.js";
 
 /**
@@ -118,7 +119,9 @@ export type ThreadMail =
       readonly file: FileSettings;
       readonly chain: SharedChain | undefined;
     }
-  | { readonly kind: "close"; readonly id: number };
+  | { readonly kind: "close"; readonly id: number }
+  /** All that there are; new ones last. */
+  | { readonly kind: "formats"; readonly formats: readonly FormatSettings[] };
 
 /** What the thread tells. A `retired` file is not on the disk yet; without a path it has been deleted. */
 export type ThreadNews =

@@ -1,12 +1,14 @@
 /**
- * A ring of whole lines in shared memory: one producer, one consumer at a time, no copies in between.
+ * A ring of entries in shared memory: one producer, one consumer at a time, no copies in between. An entry is a whole
+ * line, or what becomes one: see `entry.ts`.
  *
- * A line never wraps: where the tail is too short for it, it starts again at the front and the end of the old
- * lines is noted, so that the consumer can hand any run of lines to a single `write`.
+ * An entry never wraps: where the tail is too short for it, it starts again at the front and the end of the old
+ * ones is noted, so that the consumer can hand any run of lines to a single `write`.
  * Read position = write position means empty; a full ring keeps one byte free.
  *
  * @module
  */
+import { countEntries, FRAME_EXTRA, type Frame, writeFrame, wholeEntries } from "./entry.js";
 import { HEADER_BYTES, READ_AT, WRAP_AT, WRITE_AT } from "./protocol.js";
 
 const NEWLINE = 10;
@@ -17,6 +19,8 @@ const UTF8_MAX = 3;
  * now is in the processor's cache, and the rest of the ring costs no memory until a disk is slow.
  */
 const REUSED = 1 << 18;
+/** Of the ring, what may wait for frames to be taken: to make their lines is more work than to write them. */
+const FRAMES_PART = 4;
 
 /** The shared memory of a ring with room for `bytes` bytes of lines. */
 export function ringMemory(bytes: number): SharedArrayBuffer {
@@ -30,6 +34,7 @@ export class Ring {
   readonly words: Int32Array;
   readonly capacity: number;
   readonly #bytes: Buffer;
+  readonly #view: DataView;
   /** The producer's own copy of both positions: an atomic load only when the ring seems full. */
   #writeAt: number;
   #readSeen: number;
@@ -46,6 +51,7 @@ export class Ring {
   ) {
     this.words = new Int32Array(memory, 0, HEADER_BYTES / 4);
     this.#bytes = Buffer.from(memory as unknown as ArrayBuffer, HEADER_BYTES);
+    this.#view = new DataView(memory, HEADER_BYTES);
     this.capacity = this.#bytes.length;
     this.#writeAt = Atomics.load(this.words, WRITE_AT);
     this.#readSeen = Atomics.load(this.words, READ_AT);
@@ -67,11 +73,43 @@ export class Ring {
       if (better !== line) return this.#offer(better, undefined);
     }
     this.#bytes[end] = NEWLINE;
-    if (at !== this.#writeAt) Atomics.store(this.words, WRAP_AT, this.#writeAt);
-    this.#writeAt = end + 1;
-    this.producedBytes += end + 1 - at;
-    Atomics.store(this.words, WRITE_AT, this.#writeAt);
+    this.#publish(at, end + 1);
     return true;
+  }
+
+  /**
+   * Producer: adds what becomes a line later. False when much waits already: then the consumer is behind, and it is the
+   * producer's turn to make the line.
+   *
+   * @param format - which one makes the line
+   */
+  offerFrame(frame: Frame, format: number): boolean {
+    const need = frame.maxBytes + FRAME_EXTRA;
+    if (this.#isBehind) return false;
+    const at = this.#place(need);
+    if (at < 0) return false;
+    this.#publish(at, writeFrame(frame, format, this.#bytes, this.#view, at));
+    return true;
+  }
+
+  /* Nobody sees the bytes before. */
+  #publish(at: number, end: number): void {
+    if (at !== this.#writeAt) Atomics.store(this.words, WRAP_AT, this.#writeAt);
+    this.#writeAt = end;
+    this.producedBytes += end - at;
+    Atomics.store(this.words, WRITE_AT, end);
+  }
+
+  get #isBehind(): boolean {
+    if (this.#waiting <= this.capacity / FRAMES_PART) return false;
+    this.#readSeen = Atomics.load(this.words, READ_AT);
+    return this.#waiting > this.capacity / FRAMES_PART;
+  }
+
+  /* As far as the producer knows, and never less. */
+  get #waiting(): number {
+    const waiting = this.#writeAt - this.#readSeen;
+    return waiting < 0 ? waiting + this.capacity : waiting;
   }
 
   /** Where `need` bytes can stand in one piece, or -1. */
@@ -95,7 +133,7 @@ export class Ring {
     return readAt > need ? 0 : -1;
   }
 
-  /** Consumer: the oldest lines that stand in one piece, at most about `limit` bytes; `undefined` when empty. */
+  /** Consumer: the oldest entries that stand in one piece, at most about `limit` bytes; `undefined` when empty. */
   peek(limit: number): Buffer | undefined {
     const writeAt = Atomics.load(this.words, WRITE_AT);
     let end = writeAt;
@@ -108,8 +146,8 @@ export class Ring {
       }
     }
     if (this.#peekedAt === end) return undefined;
-    const lines = this.#bytes.subarray(this.#peekedAt, end);
-    return lines.length <= limit ? lines : lines.subarray(0, wholeLines(lines, limit));
+    const entries = this.#bytes.subarray(this.#peekedAt, end);
+    return entries.length <= limit ? entries : entries.subarray(0, wholeEntries(entries, limit));
   }
 
   /** Consumer: the first `count` bytes of what `peek` gave are done. */
@@ -132,13 +170,13 @@ export class Ring {
     return Atomics.load(this.words, WRAP_AT) - readAt + writeAt;
   }
 
-  /** Lines that wait, as of now. Counts newlines, so not for the hot path. */
+  /** Lines that wait, as of now. Counts them one by one, so not for the hot path. */
   get pendingLines(): number {
     const writeAt = Atomics.load(this.words, WRITE_AT);
     const readAt = Atomics.load(this.words, READ_AT);
-    if (readAt <= writeAt) return countLines(this.#bytes.subarray(readAt, writeAt));
+    if (readAt <= writeAt) return countEntries(this.#bytes.subarray(readAt, writeAt));
     const old = this.#bytes.subarray(readAt, Atomics.load(this.words, WRAP_AT));
-    return countLines(old) + countLines(this.#bytes.subarray(0, writeAt));
+    return countEntries(old) + countEntries(this.#bytes.subarray(0, writeAt));
   }
 }
 

@@ -12,6 +12,8 @@ import {
   READ_AT,
   type FileSettings,
 } from "./protocol.js";
+import { batchOf } from "./entry.js";
+import type { Formats } from "./formats.js";
 import type { Ring } from "./ring.js";
 import { pathOfInode } from "./rotate.js";
 import type { Sealer } from "./seal/sealer.js";
@@ -19,20 +21,22 @@ import type { Sealer } from "./seal/sealer.js";
 const NEWLINE = 10;
 
 /** Takes those lines of the batch in flight out of the ring that stand in the file, so that none is written twice. */
-export function settleFlight(ring: Ring, settings: FileSettings, seal?: Sealer): void {
+export function settleFlight(ring: Ring, settings: FileSettings, formats: Formats, seal?: Sealer): void {
   const flight = ring.words[FLIGHT_BYTES] ?? 0;
   ring.words[FLIGHT_BYTES] = 0;
   // Before `peek`, which goes to the front of the ring when it finds its end.
   const readAt = Atomics.load(ring.words, READ_AT);
-  const lines = flight > 0 ? ring.peek(ring.capacity)?.subarray(0, flight) : undefined;
-  if (!lines && !seal?.hasNote) return;
+  const entries = flight > 0 ? ring.peek(ring.capacity)?.subarray(0, flight) : undefined;
+  if (!entries && !seal?.hasNote) return;
   const inode = loadNumber(ring.words, FLIGHT_INODE);
   const path = pathOfInode(settings.path, inode);
   const region = path ? readFrom(path, loadNumber(ring.words, FLIGHT_SIZE), settings.mode) : Buffer.alloc(0);
   seal?.settleCheckpoint(region, inode);
-  if (!lines) return;
+  const batch = entries && batchOf(entries, formats.of);
+  if (!batch) return;
+  const { lines } = batch;
   const done = seal ? seal.settle(lines, readAt, region, arrivedBytes) : arrivedBytes(lines, region);
-  if (done > 0) ring.consume(done);
+  if (done > 0) ring.consume(batch.entryBytes(done));
 }
 
 function readFrom(path: string, start: number, mode: number): Buffer {

@@ -11,6 +11,7 @@ import { basename } from "node:path";
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { drain } from "./drain.js";
 import { type FileEvents, LogFile } from "./file.js";
+import { Formats } from "./formats.js";
 import { ThreadClaim } from "./owner.js";
 import {
   FAILING,
@@ -56,6 +57,7 @@ function run({ control, mail, generation }: ThreadStart): void {
   const words = new Int32Array(control);
   Atomics.store(words, THREAD_ID, kernelId());
   const slots = new Map<number, Slot>();
+  const formats = new Formats();
   let mailSeen = 0;
   let looks = 0;
   for (;;) {
@@ -63,10 +65,10 @@ function run({ control, mail, generation }: ThreadStart): void {
     const posted = Atomics.load(words, MAIL);
     if (posted !== mailSeen) {
       mailSeen = posted;
-      readMail(mail, slots, generation);
+      readMail(mail, slots, formats, generation);
     }
     let busy = false;
-    for (const [id, slot] of slots) busy = serve(id, slot) || busy;
+    for (const [id, slot] of slots) busy = serve(id, slot, formats) || busy;
     looks = busy ? 0 : looks + 1;
     if (looks < LOOKS_BEFORE_SLEEP) {
       Atomics.wait(words, WAKE, woken, LINGER_MS);
@@ -88,7 +90,7 @@ function kernelId(): number {
   }
 }
 
-function readMail(mail: MessagePort, slots: Map<number, Slot>, generation: number): void {
+function readMail(mail: MessagePort, slots: Map<number, Slot>, formats: Formats, generation: number): void {
   for (let letter = receiveMessageOnPort(mail); letter; letter = receiveMessageOnPort(mail)) {
     const message = letter.message as ThreadMail;
     if (message.kind === "open") {
@@ -102,6 +104,8 @@ function readMail(mail: MessagePort, slots: Map<number, Slot>, generation: numbe
         retryMs: FIRST_RETRY_MS,
         lastCode: "",
       });
+    } else if (message.kind === "formats") {
+      formats.learn(message.formats);
     } else {
       slots.get(message.id)?.file.close();
       slots.delete(message.id);
@@ -142,12 +146,13 @@ function sealerOf({ id, file, chain }: ThreadMail & { kind: "open" }): Sealer | 
 }
 
 /** Writes what waits for one file; true if there was something and it could be written. */
-function serve(id: number, slot: Slot): boolean {
+function serve(id: number, slot: Slot, formats: Formats): boolean {
   if (!hasWork(slot) || slot.retryAt > performance.now()) return false;
   if (!slot.claim.take()) return false;
   try {
     const { ring, file, claim, seal } = slot;
-    if (drain(ring, file, claim, seal) && isDue(slot)) writeCheckpoint("interval", ring, file, claim, seal!);
+    if (drain(ring, { file, claim, formats, seal }) && isDue(slot))
+      writeCheckpoint("interval", ring, file, claim, seal!);
     recovered(slot);
     return true;
   } catch (error) {

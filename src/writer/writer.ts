@@ -6,9 +6,11 @@
 import { dirname } from "node:path";
 import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
+import type { FormatSettings } from "../record/formatter.js";
 import type { Witnessed } from "../seal/checkpoint.js";
 import type { Crew, Member } from "./crew.js";
-import { drain } from "./drain.js";
+import { drain, type Way } from "./drain.js";
+import { type Frame, looksLikeFrame } from "./entry.js";
 import { LogFile } from "./file.js";
 import { Gap, type GapReport } from "./gap.js";
 import { CallerClaim } from "./owner.js";
@@ -71,6 +73,7 @@ export class Writer implements Member {
   #joined = false;
   readonly chain: SharedChain | undefined;
   readonly #seal: Sealer | undefined;
+  readonly #way: Way;
   /** The last checkpoint that the thread was woken after. */
   #checkpointSeen = -1;
   readonly #retiring: Retiring;
@@ -106,6 +109,7 @@ export class Writer implements Member {
     this.#file.open();
     this.chain = settings.seal && beginChain(settings.seal);
     this.#seal = this.chain && this.#sealer(settings.seal!, this.chain);
+    this.#way = { file: this.#file, claim: this.#claim, formats: crew.formats, seal: this.#seal };
   }
 
   #sealer(settings: SealSettings, chain: SharedChain): Sealer {
@@ -127,13 +131,29 @@ export class Writer implements Member {
     return this.#enqueue(line) || this.#whenFull(line);
   }
 
+  /**
+   * Takes what becomes a line in the thread, with the durability "memory". False: it must be given as a line, because
+   * it has to be written at once, or the thread has enough to do.
+   */
+  writeFrame(frame: Frame, format: FormatSettings): boolean {
+    if (this.#exiting || this.#gap.open || !this.crew.available) return false;
+    const number = this.crew.formatNumber(format);
+    if (number === undefined || !this.#ring.offerFrame(frame, number)) return false;
+    this.#queued();
+    return true;
+  }
+
   #enqueue(line: string): boolean {
-    if (!this.#ring.offer(line)) return false;
+    if (!this.#ring.offer(looksLikeFrame(line) ? ` ${line}` : line)) return false;
+    this.#queued();
+    return true;
+  }
+
+  #queued(): void {
     if (!this.#joined) this.#join();
     this.#accepted += 1;
     this.#stalled = false;
     this.crew.nudge();
-    return true;
   }
 
   /** The file has the line when this returns; only if it cannot be written, the line is queued. */
@@ -141,7 +161,7 @@ export class Writer implements Member {
     if (!this.#canWrite()) return this.#enqueue(line) || this.#whenFull(line);
     let written = false;
     try {
-      drain(this.#ring, this.#file, this.#claim, this.#seal);
+      drain(this.#ring, this.#way);
       this.#append(Buffer.from(`${this.printable(line)}\n`));
       written = true;
       this.#accepted += 1;
@@ -257,7 +277,7 @@ export class Writer implements Member {
   #drainHere(waitMs: number): boolean {
     if (!this.#take(waitMs)) return false;
     try {
-      drain(this.#ring, this.#file, this.#claim, this.#seal);
+      drain(this.#ring, this.#way);
       this.#settled();
       return true;
     } catch (error) {
@@ -279,7 +299,7 @@ export class Writer implements Member {
   #takeFromDead(): void {
     this.#claim.seize();
     try {
-      settleFlight(this.#ring, this.settings, this.#seal);
+      settleFlight(this.#ring, this.settings, this.crew.formats, this.#seal);
     } catch (error) {
       this.#failed(error as Error);
     }

@@ -7,6 +7,7 @@
  * @module
  */
 import type { CheckpointReason } from "../../seal/checkpoint.js";
+import type { Batch } from "../entry.js";
 import type { LogFile } from "../file.js";
 import type { Claim } from "../owner.js";
 import { FAILING, FLIGHT_BYTES, FLIGHT_INODE, FLIGHT_SIZE, READ_AT, storeNumber } from "../protocol.js";
@@ -21,7 +22,8 @@ const PLACEHOLDER = Buffer.alloc(1024, "x").fill("\n", 1023);
  *
  * @returns false when the claim was lost to the calling thread
  */
-export function writeSealed(lines: Buffer, ring: Ring, file: LogFile, claim: Claim, seal: Sealer): boolean {
+export function writeSealed(batch: Batch, ring: Ring, file: LogFile, claim: Claim, seal: Sealer): boolean {
+  const { lines } = batch;
   let sealed = seal.seal(lines);
   let allowed = file.prepare(sealed);
   while (seal.isNewIn(file.inode)) {
@@ -33,10 +35,10 @@ export function writeSealed(lines: Buffer, ring: Ring, file: LogFile, claim: Cla
   if (!claim.enter()) return false;
   try {
     seal.noteFlight(Atomics.load(ring.words, READ_AT));
-    noteFlight(ring.words, lines.length, file);
+    noteFlight(ring.words, batch.entryBytes(lines.length), file);
     const done = seal.commit(lines, sealed, file.write(sealed.subarray(0, allowed)));
     isWhole(ring.words);
-    ring.consume(done);
+    ring.consume(batch.entryBytes(done));
   } finally {
     ring.words[FLIGHT_BYTES] = 0;
     claim.leave();
