@@ -93,12 +93,17 @@ describe("a chain", () => {
   }
 
   for (const fault of ["before-write", "after-write", "hang"]) {
-    it(`survives a writer thread with the fault ${fault}`, () =>
-      inFolder(async (folder) => {
-        await run("writes", [folder, "twice", "3000"], { SEAL, FAULT: fault, RING_BYTES: "65536" });
-        assert.deepEqual(faultsOfChains(folder, KEY), []);
-        assert.equal(sealedIn(folder).filter(({ text }) => parsed(text)?.n !== undefined).length, 6000);
-      }));
+    for (const [what, env] of [
+      ["lines", { RING_BYTES: "65536" }],
+      ["requests", { REQUESTS: "1" }],
+    ] as const) {
+      it(`survives a writer thread of ${what} with the fault ${fault}`, () =>
+        inFolder(async (folder) => {
+          await run("writes", [folder, "twice", "3000"], { SEAL, FAULT: fault, ...env });
+          assert.deepEqual(faultsOfChains(folder, KEY), []);
+          assert.equal(sealedIn(folder).filter(({ text }) => parsed(text)?.n !== undefined).length, 6000);
+        }));
+    }
   }
 
   it("is one of each process on a file, and none is broken by kills", () =>

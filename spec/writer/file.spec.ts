@@ -72,6 +72,13 @@ describe("a file of lines", () => {
       assert.deepEqual(linesOf(folder, "a"), ["before", large, "after"]);
     }));
 
+  it("does not take a line for a frame, whatever a layout makes of it", () =>
+    withWriter({}, async (writer, folder) => {
+      for (const line of ["\u0001", "\u0001\u0009\0\0\0\0\0 a frame?", "after"]) writer.write(line, "memory");
+      await flush();
+      assert.deepEqual(linesOf(folder, "a"), [" \u0001", " \u0001\u0009\0\0\0\0\0 a frame?", "after"]);
+    }));
+
   it("takes a line that has no place in one piece, wherever the ring begins", () =>
     withWriter({}, async (writer, folder) => {
       const lines = ["x".repeat(32_000), "y".repeat(40_000), "z".repeat(36_000)];

@@ -1,7 +1,21 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
+import { batchOf, type Frame } from "#dist/writer/entry";
 import { Ring, ringMemory } from "#dist/writer/ring";
+
+/** A frame of any bytes. */
+function frameOf(bytes: Uint8Array): Frame {
+  return {
+    maxBytes: bytes.length,
+    writeTo: (into, _view, start) => {
+      into.set(bytes, start);
+      return start + bytes.length;
+    },
+  };
+}
+
+const asHex = (format: number) => (content: Buffer) => `${format}:${content.toString("hex")}`;
 
 describe("the ring", () => {
   it("gives back every line in order, whatever the lines and however they are taken", () => {
@@ -32,6 +46,56 @@ describe("the ring", () => {
         assert.equal(ring.pendingBytes, 0);
       }),
     );
+  });
+
+  it("gives back frames as lines between lines, however many of them the file takes", () => {
+    const action = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 40 }).map((line) => ({ line: line.replaceAll("\n", "") })),
+      fc.tuple(fc.uint8Array({ maxLength: 30 }), fc.nat({ max: 65_535 })).map((frame) => ({ frame })),
+      fc.tuple(fc.integer({ min: 1, max: 300 }), fc.nat({ max: 300 })).map((take) => ({ take })),
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 200 }), (actions) => {
+        const ring = new Ring(ringMemory(400));
+        const accepted: string[] = [];
+        let written = "";
+        const take = (limit: number, room: number): boolean => {
+          const entries = ring.peek(limit);
+          if (!entries) return false;
+          assert.equal(batchOf(entries, () => undefined)?.lines, entries.includes(1) ? undefined : entries);
+          const { lines, entryBytes } = batchOf(entries, asHex)!;
+          // As many whole lines as the file has room for, or the first.
+          const end = lines.lastIndexOf(10, Math.max(room - 1, lines.indexOf(10))) + 1;
+          written += lines.toString("utf8", 0, end);
+          ring.consume(entryBytes(end));
+          return true;
+        };
+        for (const step of actions) {
+          if ("take" in step) take(...step.take);
+          else if ("line" in step) {
+            if (!step.line.startsWith("\u0001") && ring.offer(step.line))
+              accepted.push(Buffer.from(step.line).toString());
+          } else {
+            const [bytes, format] = step.frame;
+            if (ring.offerFrame(frameOf(bytes), format)) accepted.push(asHex(format)(Buffer.from(bytes)));
+          }
+          assert.equal(ring.pendingLines, accepted.length - (written.split("\n").length - 1));
+        }
+        while (take(1000, 1000));
+        assert.equal(written, accepted.map((line) => `${line}\n`).join(""));
+      }),
+    );
+  });
+
+  it("takes no frames while much waits, and takes them again", () => {
+    const ring = new Ring(ringMemory(4000));
+    const frame = frameOf(Buffer.alloc(100));
+    let taken = 0;
+    while (ring.offerFrame(frame, 0)) taken += 1;
+    assert.ok(taken > 5 && taken < 15, `${taken}`);
+    assert.ok(ring.offer("x".repeat(1000)), "lines have all of it");
+    ring.consume(ring.peek(4000)!.length);
+    assert.ok(ring.offerFrame(frame, 0));
   });
 
   it("begins at the front again while nothing waits, and goes on where something does", () => {

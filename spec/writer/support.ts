@@ -120,7 +120,9 @@ export function faultsOf(
 
 export function parsed(line: string): Written | undefined {
   try {
-    return JSON.parse(line) as Written;
+    const record = JSON.parse(line) as Written & { extra?: Written };
+    // Of a request's record they are among the application's fields.
+    return record.n === undefined ? record.extra : record;
   } catch {
     return undefined;
   }

@@ -1,13 +1,17 @@
 /**
  * A process that logs and then ends in one of many ways: `writes.js DIRECTORY HOW COUNT`.
- * Its records have `n` from 0 on, and `by` = its process id.
+ * Its records have `n` from 0 on, and `by` = its process id; with `REQUESTS` = 1 they are those of requests, whose lines
+ * the writer thread makes.
  */
 import cluster from "node:cluster";
 import { join } from "node:path";
 import log4js from "log4js";
 import { auditLogging } from "#dist/log/logging";
 import type { SealOptions } from "#dist/log/options";
+import { createSink } from "#dist/log/sink";
+import { RequestDraft } from "#dist/record/draft";
 import { flush } from "#dist/writer/writers";
+import { bodyOfBytes, requestEvent } from "../../record/events.js";
 
 const [directory = "", how = "", count = "0"] = process.argv.slice(2);
 log4js.configure(
@@ -18,6 +22,7 @@ log4js.configure(
     maxBytes: Number(process.env.MAX_BYTES ?? 0),
     durability: (process.env.DURABILITY as "memory" | "os" | undefined) ?? "memory",
     maxBlockMs: 60_000,
+    formatInThread: true,
     ringBytes: Number(process.env.RING_BYTES ?? 8_388_608),
     ...(process.env.KEEP && { keep: { files: Number(process.env.KEEP) } }),
     ...(process.env.SEAL && { seal: JSON.parse(process.env.SEAL) as SealOptions | boolean }),
@@ -25,11 +30,20 @@ log4js.configure(
   }),
 );
 const logger = log4js.getLogger("audit.request");
+const sink = createSink();
 const text = "x".repeat(400);
 let next = 0;
 
 function log(amount = Number(count)): void {
   for (const end = next + amount; next < end; next += 1) {
+    if (process.env.REQUESTS) {
+      const event = requestEvent({
+        extra: { by: process.pid, n: next },
+        requestBody: bodyOfBytes(`{"text":"${text}"}`),
+      });
+      sink(new RequestDraft(event, { recordId: "", serviceName: "spec" }, {}));
+      continue;
+    }
     logger.api({ record_id: `${process.pid}-${next}`, schema: 1, by: process.pid, n: next, text });
   }
 }
