@@ -4,9 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import log4js from "log4js";
+import { consoleLayout } from "#dist/log/layouts";
 import { levels } from "#dist/log/levels";
 import { auditLogging } from "#dist/log/logging";
+import { createSink } from "#dist/log/sink";
+import { buildRecord } from "#dist/record/build";
+import type { AuditRecord } from "#dist/record/types";
 import { writerHealth } from "#dist/writer/writers";
+import { rowEvent, STAMP } from "../record/events.js";
 
 const TYPE = "activity-audit/appender";
 let directory: string;
@@ -65,6 +70,18 @@ describe(`an appender of type ${TYPE}`, () => {
     configure({ a: { layout: { type: "upper" } } }, { default: ["a"] });
     log4js.getLogger().info("admitted");
     assert.deepEqual(lines(), ["ADMITTED"]);
+  });
+
+  it("writes what the layout for the console makes of a record of ours, also one that comes without an event", () => {
+    configure({ a: { layout: consoleLayout({ colour: false }) } }, { default: ["a"], "audit.crud": ["a"] });
+    const record = buildRecord(rowEvent(), STAMP) as AuditRecord;
+    createSink()(record);
+    log4js.getLogger("audit.crud").audit(record);
+    const shown = /^AUDIT \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} - - - UPDATE event for Patient \(id: p-1\)$/u;
+    assert.deepEqual(
+      lines().map((line) => line.replace(shown, "shown")),
+      ["shown", "shown"],
+    );
   });
 
   it("shares its file with others of the process, in the order of the calls", () => {

@@ -21,7 +21,7 @@ import type { Retired } from "../writer/seal/retired.js";
 import type { WriterSettings } from "../writer/protocol.js";
 import type { Writer } from "../writer/writer.js";
 import { closeWriter, openWriter, type SealedEvents } from "../writer/writers.js";
-import { auditLayout, jsonLayout, ownRender } from "./layouts.js";
+import { auditLayout, jsonLayout, ownRender, writesRecords } from "./layouts.js";
 import { appenderSchema, durabilityOf, writerSettings } from "./options.js";
 import { logRuntime } from "./runtime.js";
 import { sealSettings, witnessOf } from "./seal.js";
@@ -31,7 +31,7 @@ const frame = new RequestFrame();
 
 /** An appender of ours: also takes a finished record, or a draft, without an event around it. */
 export interface AuditAppender extends AppenderFunction {
-  /** `undefined` when a layout of the user's must see the event. */
+  /** `undefined` when a layout must see the event. */
   readonly writeRecord: ((record: { readonly name: string }) => void) | undefined;
   shutdown(done: (error?: Error) => void): void;
 }
@@ -80,7 +80,11 @@ export function configure(config: unknown, layouts: LayoutsParam): AuditAppender
       told(error);
     }
   };
-  return Object.assign(append, { writeRecord: own && writeRecord, shutdown: shutdownOf(writer) });
+  const direct = !layout || writesRecords(layout as CustomLayout);
+  return Object.assign(append, {
+    writeRecord: direct ? writeRecord : undefined,
+    shutdown: shutdownOf(writer),
+  });
 }
 
 /* Only `onFull: "error"` asks for an error to reach the caller. */

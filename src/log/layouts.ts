@@ -64,6 +64,11 @@ export function ownRender(layout: CustomLayout, asLine?: Encode): Render | undef
   return makers[layout.type]?.(layout, asLine);
 }
 
+/** Whether a layout of ours writes a finished record as it is, whatever the event around it. */
+export function writesRecords({ type }: CustomLayout): boolean {
+  return type === CONTAINER || type === RECORD;
+}
+
 const makers: Readonly<Record<string, (options: CustomLayout, asLine?: Encode) => Render>> = {
   [CONTAINER]: ({ serviceName }, asLine) => containerLine(serviceName as string | undefined, asLine),
   [RECORD]: ({ serviceName }, asLine) => recordLine(serviceName as string | undefined, asLine),
