@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   appendFileSync,
   readdirSync,
@@ -71,33 +72,45 @@ describe("the files of a trail", () => {
     using folder = temporaryFolder();
     const path = join(folder.path, "audit.log");
     writeFileSync(path, "0\n");
-    // In a process of its own, so that it comes between any two steps of the search.
+    const [LOOKS, ROTATIONS] = [20, 20];
+    // In a process of its own, so that it comes between any two steps of the search; so many rotations for each byte.
     const program = `
       const { rotate } = require(${JSON.stringify(resolve(__dirname, "../../../dist/writer/rotate.js"))});
-      const { statSync, writeFileSync } = require("node:fs");
-      for (let number = 1; number <= 400; number += 1) {
-        rotate(process.argv[1], statSync(process.argv[1]).ino, Date.now());
-        writeFileSync(process.argv[1], number + "\\n");
-        process.stdout.write(".");
+      const { readSync, statSync, writeFileSync } = require("node:fs");
+      const path = process.argv[1];
+      let number = 0;
+      while (readSync(0, Buffer.alloc(1)) === 1) {
+        for (const last = number + ${ROTATIONS}; number < last; ) {
+          rotate(path, statSync(path).ino, Date.now());
+          writeFileSync(path, (number += 1) + "\\n");
+          process.stdout.write(".");
+        }
       }`;
-    const rotating = spawn(process.execPath, ["-e", program, path], { stdio: ["ignore", "pipe", "inherit"] });
+    const rotating = spawn(process.execPath, ["-e", program, path], { stdio: ["pipe", "pipe", "inherit"] });
+    const ended = once(rotating, "close");
     let rotations = 0;
     rotating.stdout.on("data", (dots: Buffer) => (rotations += dots.length));
-    let looks = 0;
-    while (rotating.exitCode === null) {
-      const before = rotations;
-      const files = await findFiles(folder.path);
-      looks += 1;
-      assert.ok(files.length >= before, `${files.length} files after ${before} rotations`);
-      // Each file holds its number, so that all below it were there before it: none is left out.
-      for (const [index, file] of files.entries()) {
-        const now = await locate(file);
-        // What is live can be renamed before it is opened.
-        if (now && now.path !== path) assert.equal(Number(readFileSync(now.path, "utf8")), index);
+    try {
+      for (let look = 0; look < LOOKS; look += 1) {
+        const begun = once(rotating.stdout, "data");
+        rotating.stdin.write("+");
+        await begun;
+        const before = rotations;
+        const files = await findFiles(folder.path);
+        assert.ok(files.length >= before, `${files.length} files after ${before} rotations`);
+        // Each file holds its number, so that all below it were there before it: none is left out.
+        for (const [index, file] of files.entries()) {
+          const now = await locate(file);
+          // What is live can be renamed before it is opened.
+          if (now && now.path !== path) assert.equal(Number(readFileSync(now.path, "utf8")), index);
+        }
       }
+    } finally {
+      rotating.stdin.end();
+      await ended;
     }
-    assert.ok(looks > 5, `${looks} looks`);
-    assert.equal((await findFiles(folder.path)).length, 401);
+    assert.equal(rotations, LOOKS * ROTATIONS);
+    assert.equal((await findFiles(folder.path)).length, rotations + 1);
   });
 
   it("are missing with a code", async () => {

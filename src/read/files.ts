@@ -69,14 +69,32 @@ async function filesAt(place: string): Promise<TrailFile[]> {
     const file = await describeFile(place);
     return file ? [file] : [];
   }
-  // A rotation between the list and the look would hide the file that was live: then it is looked again.
+  // Live files are looked at before the list is made, so that it has all that were rotated before them, however fast
+  // they follow; a list that has not changed meanwhile says that nothing came between.
+  let names = await namesIn(place);
   for (let attempt = 0; ; attempt += 1) {
-    const names = await namesIn(place);
-    const files = await Promise.all(chosen(names).map((name) => describeFile(join(place, name))));
-    if (attempt > 9 || (await namesIn(place)).join("/") === names.join("/")) {
-      return files.filter((file) => file !== undefined);
+    const before = names;
+    const lives = await described(
+      place,
+      chosen(before).filter((name) => !parseBackupName(name)),
+    );
+    names = await namesIn(place);
+    if (attempt > 9 || before.join("/") === names.join("/")) {
+      const backups = chosen(names).filter((name) => parseBackupName(name));
+      return [...lives, ...(await described(place, backups))];
     }
   }
+}
+
+/** Of a file that was compressed since its name was read, the compressed one. */
+async function described(directory: string, names: readonly string[]): Promise<TrailFile[]> {
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const path = join(directory, name);
+      return (await describeFile(path)) ?? (name.endsWith(".gz") ? undefined : describeFile(`${path}.gz`));
+    }),
+  );
+  return files.filter((file) => file !== undefined);
 }
 
 async function namesIn(directory: string): Promise<string[]> {
@@ -123,6 +141,7 @@ export async function locate(file: TrailFile): Promise<TrailFile | undefined> {
   const same = await describeFile(file.path);
   if (same?.identity === file.identity) return same;
   const siblings = await filesAt(dirname(file.path)).catch(() => []);
-  const renamed = siblings.find(({ identity }) => identity === file.identity);
+  // A file that was renamed meanwhile is there twice, last as what it is now.
+  const renamed = siblings.findLast(({ identity }) => identity === file.identity);
   return renamed ?? (file.gzip ? undefined : describeFile(`${file.path}.gz`));
 }
