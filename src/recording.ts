@@ -6,14 +6,14 @@
 import { newRecordId } from "./context/ids.js";
 import { currentContext } from "./context/context.js";
 import type { Emit } from "./capture/capture.js";
-import type { CaptureEvent } from "./capture/event.js";
+import type { CallEvent, CaptureEvent, HttpCallEvent } from "./capture/event.js";
 import { guarded } from "./health.js";
 import type { Sink } from "./log/sink.js";
 import { buildRecord } from "./record/build.js";
 import { encode } from "./record/encode.js";
 import type { Redactor } from "./record/redactor.js";
 import type { Moment, Stamp } from "./record/common.js";
-import { RequestDraft } from "./record/draft.js";
+import { CallDraft, RequestDraft } from "./record/draft.js";
 import {
   buildCustom,
   buildLogin,
@@ -56,10 +56,13 @@ export class Recording {
     return record ? encode(this.#complete(record), this.#redactor) : null;
   };
 
-  /** Requests that come in are many: of them only what is asked for is made. */
+  /** Requests and HTTP calls are many: of them only what is asked for is made. */
   #record(event: CaptureEvent): void {
-    const stamp = this.#stamp();
+    if (event.kind === "row") return this.#write(buildRecord(event, this.#stamp()));
+    // They bring their own.
+    const stamp = { recordId: event.recordId, serviceName: this.#options.serviceName };
     if (event.kind === "request") this.#sink(new RequestDraft(event, stamp, this.#options.extra));
+    else if (isHttp(event)) this.#sink(new CallDraft(event, stamp, this.#options.extra));
     else this.#write(buildRecord(event, stamp));
   }
 
@@ -95,4 +98,8 @@ export class Recording {
     if (this.#hasExtra) record.extra = { ...this.#options.extra, ...record.extra };
     return record;
   }
+}
+
+function isHttp(event: CallEvent): event is HttpCallEvent {
+  return event.protocol === "http" || event.protocol === "https";
 }

@@ -89,9 +89,12 @@ describe("a body", () => {
     });
   });
 
-  it("that a capture has as a text is an object if its type says so", () => {
+  it("that a capture has as a text is an object if its type says so, or nothing else", () => {
     assert.deepEqual(bodyOfText('{"a":1}', JSON_TYPE), { a: 1 });
     assert.deepEqual(bodyOfText("a=1", "application/x-www-form-urlencoded"), { a: "1" });
+    assert.deepEqual(bodyOfText('{"a":1}', "application/x-www-form-urlencoded"), { a: 1 });
+    assert.deepEqual(bodyOfText(" [1]", ""), [1]);
     assert.equal(bodyOfText('{"a":1}', "text/plain"), '{"a":1}');
+    assert.equal(bodyOfText("{a=1", ""), "{a=1");
   });
 });

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { CapturedBody, RequestEvent } from "#dist/capture/event";
 import type { RequestOptions } from "#dist/capture/http/options";
 import { faultSummaries } from "#dist/health";
-import { headersFromHead } from "#dist/record/http";
+import { headersFrom } from "#dist/record/http";
 import { RequestCapture } from "#dist/capture/http/requests";
 
 export interface Collected {
@@ -36,8 +36,7 @@ export function collect(options: RequestOptions = {}, actor: (request: any) => a
 
 /** The headers of an answer, in whichever form they were captured. */
 export function answeredHeaders(event: RequestEvent | undefined): Readonly<Record<string, unknown>> {
-  const headers = event?.responseHeaders ?? {};
-  return typeof headers === "string" ? headersFromHead(headers) : headers;
+  return headersFrom(event?.responseHeaders ?? {});
 }
 
 /** A captured body as text. */

@@ -75,6 +75,12 @@ export interface CapturedPart {
   readonly truncated: boolean;
 }
 
+/**
+ * Headers as a capture has them, so that they are read only where they must be: by name; as name, value, name, value …;
+ * or as the text that went over the wire before the body, its first line included.
+ */
+export type SeenHeaders = Readonly<Record<string, unknown>> | readonly string[] | string;
+
 /** One request that came in, however it ended. */
 export interface RequestEvent extends EventBase {
   readonly kind: "request";
@@ -91,8 +97,7 @@ export interface RequestEvent extends EventBase {
   readonly requestBody: CapturedBody | null;
   /** `null` when nothing was answered. */
   readonly status: number | null;
-  /** By lower-case name; or, as it is read only where it must be, the text that went over the wire before the body. */
-  readonly responseHeaders: Readonly<Record<string, unknown>> | string;
+  readonly responseHeaders: SeenHeaders;
   readonly responseBody: CapturedBody | null;
   readonly outcome: Outcome;
   readonly error: unknown;
@@ -129,11 +134,11 @@ export interface HttpCallEvent extends CallEventBase {
   readonly method: string;
   /** The whole URL, with its query. */
   readonly url: string;
-  readonly requestHeaders: Readonly<Record<string, unknown>>;
-  /** The value given, already a plain copy; or a `CapturedBody` where only bytes are known. */
+  readonly requestHeaders: SeenHeaders;
+  /** A text, or a plain copy of what was given; or a `CapturedBody` where only bytes are known. */
   readonly requestBody: unknown;
   readonly status: number | null;
-  readonly responseHeaders: Readonly<Record<string, unknown>>;
+  readonly responseHeaders: SeenHeaders;
   readonly responseBody: unknown;
   /** Where redirects led; `null` where there were none. */
   readonly redirectedTo: string | null;

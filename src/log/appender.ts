@@ -10,7 +10,7 @@ import { uuidv7 } from "uuidv7";
 import { checked } from "../check.js";
 import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
-import { RequestDraft } from "../record/draft.js";
+import { Draft } from "../record/draft.js";
 import { encode, encodeLine, printable } from "../record/encode.js";
 import { RequestFrame } from "../record/frame.js";
 import type { Redactor } from "../record/redactor.js";
@@ -68,13 +68,13 @@ export function configure(config: unknown, layouts: LayoutsParam): AuditAppender
     }
   };
   const later = options.formatInThread ?? availableParallelism() > 1;
-  const formatsLater = (draft: RequestDraft, { policy }: Redactor): boolean =>
+  const formatsLater = (draft: Draft, { policy }: Redactor): boolean =>
     later && durability(draft.name) === "memory" && draft.pack(frame) && writer.writeFrame(frame, policy);
   const writeRecord = (record: { readonly name: string }): void => {
     try {
       const { redactor } = logRuntime();
-      if (record instanceof RequestDraft && formatsLater(record, redactor)) return;
-      const line = record instanceof RequestDraft ? record.line(redactor) : encodeLine(record, redactor);
+      if (record instanceof Draft && formatsLater(record, redactor)) return;
+      const line = record instanceof Draft ? record.line(redactor) : encodeLine(record, redactor);
       writer.write(line, durability(record.name));
     } catch (error) {
       told(error);

@@ -5,14 +5,14 @@
  */
 import log4js, { type Level } from "log4js";
 import { fault } from "../health.js";
-import { RequestDraft } from "../record/draft.js";
+import { Draft } from "../record/draft.js";
 import { decode } from "../record/encode.js";
 import type { AuditRecord } from "../record/types.js";
 import type { AuditAppender } from "./appender.js";
 import { type Category, internals } from "./internals.js";
 
 /** Takes a finished record, or the draft of one. Never throws; one that log4js would drop is counted as a fault. */
-export type Sink = (record: AuditRecord | RequestDraft) => void;
+export type Sink = (record: AuditRecord | Draft) => void;
 
 /**
  * A sink for finished records: each goes to the appenders of the log4js category that it names.
@@ -43,7 +43,7 @@ export function deliverLine(line: string): void {
   deliver(record);
 }
 
-function deliver(record: AuditRecord | RequestDraft): void {
+function deliver(record: AuditRecord | Draft): void {
   const category = internals?.categories.get(record.name);
   // Not configured, shut down, or not asked for yet: log4js itself knows what to do then.
   if (!category || !internals?.clustering.isMaster()) return deliverByLogger(record);
@@ -72,11 +72,11 @@ function isEnabled(category: Category, level: Level | undefined): level is Level
   return level !== undefined && category.level.level <= level.level;
 }
 
-function finished(record: AuditRecord | RequestDraft): AuditRecord {
-  return record instanceof RequestDraft ? record.record() : record;
+function finished(record: AuditRecord | Draft): AuditRecord {
+  return record instanceof Draft ? record.record() : record;
 }
 
-function deliverByLogger(record: AuditRecord | RequestDraft): void {
+function deliverByLogger(record: AuditRecord | Draft): void {
   // An unconfigured log4js would configure itself here, to be silent.
   if (!log4js.isConfigured())
     return fault("log.unconfigured", new Error("A record was lost: log4js is not configured."));
@@ -85,7 +85,7 @@ function deliverByLogger(record: AuditRecord | RequestDraft): void {
   logger.log(record.level, finished(record));
 }
 
-function tellSilenced(record: AuditRecord | RequestDraft): void {
+function tellSilenced(record: AuditRecord | Draft): void {
   fault("log.silenced", silenced(record));
 }
 

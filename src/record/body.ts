@@ -16,6 +16,9 @@ const MAX_COMPRESSED = 64 * 1024;
 /** And up to this many bytes come out: a small body may be a bomb. */
 const MAX_DECOMPRESSED = 1024 * 1024;
 
+/** Characters of a text that is tried as JSON though nobody says that it is. */
+const MAX_UNTOLD = 65_536;
+
 const DECODERS: Readonly<Record<string, (bytes: Buffer, options: { maxOutputLength: number }) => Buffer>> = {
   gzip: gunzipSync,
   "x-gzip": gunzipSync,
@@ -41,11 +44,19 @@ export function bodyOf(body: CapturedBody | null, contentType: string, contentEn
   return plain ? parsedBytes(plain, contentType) : { ...binary(body.bytes), $encoding: encoding };
 }
 
-/** A body that the capture has as a text already: an object if its type says so. */
+/**
+ * A body that the capture has as a text already: an object if its type says so, or if it is JSON that clients send
+ * without saying so.
+ */
 export function bodyOfText(text: string, contentType: string): unknown {
+  const parsed = mayBeJson(text, contentType) ? parsedJson(text) : text;
+  return parsed === text && kindOf(contentType) === "form" ? formFields(text) : parsed;
+}
+
+/** Whether a text is to be read as JSON, if it can be. */
+export function mayBeJson(text: string, contentType: string): boolean {
   const kind = kindOf(contentType);
-  if (kind === "json") return parsedJson(text);
-  return kind === "form" ? formFields(text) : text;
+  return kind === "json" || (kind !== "text" && text.length <= MAX_UNTOLD && /^\s*[[{]/u.test(text));
 }
 
 /** Whether a value is a body in bytes, and not a copy of what the application gave. */

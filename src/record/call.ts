@@ -13,7 +13,7 @@ import type {
 import { bodyOf, bodyOfText, isCapturedBody } from "./body.js";
 import { commonFields, type Stamp, withFields } from "./common.js";
 import { errorMessage } from "./error.js";
-import { headersFromObject, headerText, splitUrl } from "./http.js";
+import { headersFrom, headerText, splitUrl } from "./http.js";
 import { seconds } from "./timestamp.js";
 import type {
   CallAttemptRepr,
@@ -36,8 +36,8 @@ export function buildCall(event: CallEvent, stamp: Stamp): ExternalCallRecord {
 
 function buildHttpCall(event: HttpCallEvent, stamp: Stamp): HttpCallRecord {
   const { base, query } = splitUrl(event.url);
-  const requestHeaders = headersFromObject(event.requestHeaders);
-  const responseHeaders = headersFromObject(event.responseHeaders);
+  const requestHeaders = headersFrom(event.requestHeaders);
+  const responseHeaders = headersFrom(event.responseHeaders);
   return withFields(callFields(event, stamp), {
     protocol: event.protocol,
     request_repr: {

@@ -3,46 +3,78 @@
  *
  * @module
  */
-import type { RequestEvent } from "../capture/event.js";
+import type { HttpCallEvent, RequestEvent } from "../capture/event.js";
+import { buildCall } from "./call.js";
 import type { Stamp } from "./common.js";
 import { encodeLine } from "./encode.js";
 import type { RequestFrame } from "./frame.js";
 import type { Redactor } from "./redactor.js";
 import { buildRequest } from "./request.js";
-import type { InternalRequestRecord } from "./types.js";
+import type { AuditRecord } from "./types.js";
 
-/** A request that came in. To be asked at once: it reads the context, and what it holds belongs to the capture. */
-export class RequestDraft {
+/** To be asked at once: it reads the context, and what it holds belongs to the capture. */
+export abstract class Draft<Event extends RequestEvent | HttpCallEvent = RequestEvent | HttpCallEvent> {
   readonly level = "API";
   readonly name = "audit.request";
   #line: string | undefined;
-  #record: InternalRequestRecord | undefined;
+  #record: AuditRecord | undefined;
 
   /** @param extra - the application's fields for every record */
   constructor(
-    private readonly event: RequestEvent,
-    private readonly stamp: Stamp,
-    private readonly extra: Readonly<Record<string, unknown>>,
+    protected readonly event: Event,
+    protected readonly stamp: Stamp,
+    protected readonly extra: Readonly<Record<string, unknown>>,
   ) {}
 
   /** As `encodeLine` gives it for the record; by the short way, where there is one. */
   line(redactor: Redactor): string {
-    this.#line ??=
-      redactor.requests.line(this.event, this.stamp, this.extra) ?? encodeLine(this.record(), redactor);
-    return this.#line;
+    return (this.#line ??= this.shortLine(redactor) ?? encodeLine(this.record(), redactor));
   }
 
   /** Packs what the line is made of; false if it must be made at once, or is there already. */
   pack(frame: RequestFrame): boolean {
-    if (this.#line !== undefined) return false;
-    return frame.pack(this.event, this.stamp.serviceName, this.extra);
+    return this.#line === undefined && this.packInto(frame);
   }
 
-  record(): InternalRequestRecord {
+  record(): AuditRecord {
     if (this.#record === undefined) {
-      this.#record = buildRequest(this.event, this.stamp);
+      this.#record = this.built();
       this.#record.extra = { ...this.extra, ...this.#record.extra };
     }
     return this.#record;
+  }
+
+  protected abstract shortLine(redactor: Redactor): string | undefined;
+  protected abstract packInto(frame: RequestFrame): boolean;
+  protected abstract built(): AuditRecord;
+}
+
+/** A request that came in. */
+export class RequestDraft extends Draft<RequestEvent> {
+  protected shortLine(redactor: Redactor): string | undefined {
+    return redactor.requests.line(this.event, this.stamp, this.extra);
+  }
+
+  protected packInto(frame: RequestFrame): boolean {
+    return frame.pack(this.event, this.stamp.serviceName, this.extra);
+  }
+
+  protected built(): AuditRecord {
+    return buildRequest(this.event, this.stamp);
+  }
+}
+
+/** A call that went out by HTTP. */
+export class CallDraft extends Draft<HttpCallEvent> {
+  protected shortLine(redactor: Redactor): string | undefined {
+    return redactor.calls.line(this.event, this.stamp, this.extra);
+  }
+
+  protected packInto(): boolean {
+    return false;
+  }
+
+  protected built(): AuditRecord {
+    return buildCall(this.event, this.stamp);
   }
 }

@@ -8,9 +8,11 @@
  *
  * @module
  */
+import type { SeenHeaders } from "../capture/event.js";
 import type { CleanCheck } from "./clean.js";
 import type { Hider } from "./hide.js";
 import { hides, type KeyAction, type KeyTable } from "./keys.js";
+import type { Fields } from "./plain.js";
 import { step } from "./text.js";
 import { MAX_PUBLIC } from "./walk.js";
 
@@ -87,7 +89,18 @@ export class HeadTexts {
     return this.end(json);
   }
 
-  /** Of the head of an answer, its first line included. */
+  /**
+   * Of headers in whatever form a capture has them.
+   *
+   * @returns `undefined` for headers that this way is not for
+   */
+  of(headers: SeenHeaders, hider: Hider, parent: string): HeadText | undefined {
+    if (typeof headers === "string") return this.ofHead(headers, hider, parent);
+    const list = Array.isArray(headers) ? (headers as readonly string[]) : listOf(headers as Fields);
+    return list && this.ofList(list, hider, parent);
+  }
+
+  /** Of the head of a message, its first line included. */
   ofHead(text: string, hider: Hider, parent: string): HeadText | undefined {
     this.begin();
     let json = "";
@@ -215,6 +228,17 @@ export class HeadTexts {
 function valueOf(begin: HeaderLine, head: string, at: number): HeaderLine {
   const text = head.slice(at, head.indexOf("\r\n", at));
   return { text, name: begin.name, value: text.slice(begin.text.length).trim(), json: undefined };
+}
+
+/** Headers that are an object as a list; `undefined` if one of them is no single text. */
+function listOf(headers: Readonly<Fields>): readonly string[] | undefined {
+  const list: string[] = [];
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (typeof value !== "string") return undefined;
+    list.push(name, value);
+  }
+  return list;
 }
 
 /** V8 keeps a text that was added up as its parts, until a character of it is asked for. */

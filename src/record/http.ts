@@ -3,7 +3,14 @@
  *
  * @module
  */
+import type { SeenHeaders } from "../capture/event.js";
 import { type Fields, put } from "./plain.js";
+
+/** Headers in whatever form a capture has them. */
+export function headersFrom(seen: SeenHeaders): Fields {
+  if (typeof seen === "string") return headersFromHead(seen);
+  return Array.isArray(seen) ? headersFromList(seen as readonly string[]) : headersFromObject(seen as Fields);
+}
 
 /**
  * Headers as they came, name, value, name, value … One that came more than once is joined as RFC 9110 §5.3

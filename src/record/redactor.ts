@@ -10,6 +10,7 @@ import { Hints } from "./hints.js";
 import { KeyTable, type KeyRules } from "./keys.js";
 import { LIMITS, UNLIMITED, type Limits } from "./limits.js";
 import { DEFAULT_KINDS, SECRET_KINDS, SecretForms, type SecretKind } from "./patterns.js";
+import { CallLines } from "./call-line.js";
 import { RequestLines } from "./request-line.js";
 import { Walk, type Rules } from "./walk.js";
 
@@ -49,6 +50,8 @@ export class Redactor {
   private readonly check: CleanCheck;
   /** Makes lines of requests that came in. */
   readonly requests: RequestLines;
+  /** And of HTTP calls that went out. */
+  readonly calls: CallLines;
   private readonly pseudonym: Pseudonym | null;
 
   constructor(readonly policy: RedactionPolicy = {}) {
@@ -59,12 +62,10 @@ export class Redactor {
     this.pseudonym = policy.pseudonymKey === undefined ? null : pseudonymFor(policy.pseudonymKey);
     this.limits = Object.freeze({ ...LIMITS, ...policy.limits });
     this.check = new CleanCheck(this.rules, this.limits);
-    this.requests = new RequestLines(
-      this.rules,
-      this.limits,
-      new CleanCheck(this.rules, this.limits),
-      this.pseudonym,
-    );
+    const { rules, limits, pseudonym } = this;
+    const tools = { rules, limits, pseudonym, check: new CleanCheck(rules, limits) };
+    this.requests = new RequestLines(tools);
+    this.calls = new CallLines(tools);
   }
 
   /** True only for a record that is plain data within the limits, with nothing in it to hide. */

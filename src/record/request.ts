@@ -7,7 +7,7 @@ import type { RequestEvent } from "../capture/event.js";
 import { bodyOf } from "./body.js";
 import { commonFields, type Stamp, withFields } from "./common.js";
 import { errorMessage } from "./error.js";
-import { headersFromHead, headersFromList, headersFromObject, headerText, splitUrl } from "./http.js";
+import { headersFrom, headersFromList, headerText, splitUrl } from "./http.js";
 import { seconds } from "./timestamp.js";
 import type { InternalRequestRecord } from "./types.js";
 
@@ -15,10 +15,7 @@ import type { InternalRequestRecord } from "./types.js";
 export function buildRequest(event: RequestEvent, stamp: Stamp): InternalRequestRecord {
   const { base, query } = splitUrl(event.url);
   const requestHeaders = headersFromList(event.requestHeaders);
-  const responseHeaders =
-    typeof event.responseHeaders === "string"
-      ? headersFromHead(event.responseHeaders)
-      : headersFromObject(event.responseHeaders);
+  const responseHeaders = headersFrom(event.responseHeaders);
   const common = commonFields(
     {
       level: "API",

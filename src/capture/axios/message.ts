@@ -68,17 +68,8 @@ export function redirectedTo(request: unknown): string | null {
 export function bodyOf(data: unknown, snapshot: (value: unknown) => unknown): unknown {
   if (data === undefined || data === null) return null;
   if (data instanceof FormData) return formFields(data);
-  return typeof data === "string" ? parsedIfJson(data) : snapshot(data);
-}
-
-/** axios has made a text of what was an object; the record shows the object again. */
-function parsedIfJson(text: string): unknown {
-  if (!/^\s*[[{]/.test(text) || text.length > FORM_LIMIT) return text;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
+  // axios has made a text of what was an object; the record shows the object again.
+  return typeof data === "string" ? data : snapshot(data);
 }
 
 /** As multipart forms that come in are told, but for the hashes: the files have not been read. */
