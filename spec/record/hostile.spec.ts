@@ -28,8 +28,14 @@ function lineOf(record: object): string {
   // Nothing that a terminal obeys or that a reader takes for the end of a line.
   // oxlint-disable-next-line no-control-regex
   assert.doesNotMatch(line, /[\u0000-\u001f\u0080-\u009f\u2028\u2029]/u);
-  assert.equal(Buffer.from(line).toString(), line, "well-formed");
+  assertWellFormed(line);
   return line;
+}
+
+/** Neither a half of a surrogate pair nor the escape of one, of which some readers make an error. */
+function assertWellFormed(line: string): void {
+  assert.equal(Buffer.from(line).toString(), line);
+  assert.doesNotMatch(line.replaceAll("\\\\", ""), /\\ud[89a-f]/iu);
 }
 
 function extraOf(value: unknown): any {
@@ -220,12 +226,74 @@ describe("a record", () => {
         ),
       ),
     );
-    assert.equal(line.error_message, text);
-    assert.deepEqual(line.request_repr.body, names);
+    const whole = text.replace("\ud800 \udc00", "\ufffd \ufffd");
+    assert.equal(line.error_message, whole);
+    assert.deepEqual(line.request_repr.body, { [whole]: { [whole]: whole } });
     assertRecord(lineOf(buildRecord(rowEvent({ model: text, table: text, id: text, label: text }), STAMP)!));
     assertRecord(
       lineOf(buildLogin({ event: text, success: false, error: text, user: { id: text } }, MOMENT, STAMP)),
     );
+  });
+
+  it("has U+FFFD for halves of surrogate pairs, whichever way it is made, and leaves all else", () => {
+    const odd = "\ud800 \udc00 \ud83d\ude00 \\ud800 \\\\\udbff C:\\udata \ufffd \ude00\ud83d";
+    const whole = "\ufffd \ufffd \ud83d\ude00 \\ud800 \\\\\ufffd C:\\udata \ufffd \ufffd\ufffd";
+    const extra = { [odd]: odd };
+    for (const secret of [{}, { password: `${odd} 12345678` }]) {
+      const login = buildLogin({ event: odd, success: false, extra: { ...extra, ...secret } }, MOMENT, STAMP);
+      const record = assertRecord(lineOf(login));
+      assert.equal(record.event, whole);
+      assert.equal(record.extra[whole], whole);
+      const call = httpCallEvent({
+        requestHeaders: { "x-odd": odd },
+        requestBody: odd,
+        responseBody: { ...extra, ...secret },
+        error: odd,
+        url: `https://a.example/${odd}`,
+        method: odd,
+        context: { ...CONTEXT, actor: () => ({ id: odd }) },
+      });
+      const request = requestEvent({
+        responseHeaders: "HTTP/1.1 200 OK\r\n\r\n",
+        requestHeaders: ["x-odd", odd],
+        extra: { ...extra, ...secret },
+        error: odd,
+        url: `/${odd}`,
+        method: odd,
+        context: { ...CONTEXT, actor: () => ({ id: odd }) },
+      });
+      const short = [redactor.calls.line(call, STAMP, {}), redactor.requests.line(request, STAMP, {})];
+      assert.deepEqual(
+        short.map((line) => line !== undefined),
+        [secret, secret].map((one) => !("password" in one)),
+      );
+      for (const [at, event] of [call, request].entries()) {
+        for (const line of [
+          short[at] ?? lineOf(buildRecord(event, STAMP)!),
+          lineOf(buildRecord(event, STAMP)!),
+        ]) {
+          assertWellFormed(line);
+          const made = assertRecord(line);
+          assert.deepEqual(
+            [made.error_message, made.request_repr.method, made.user],
+            [whole, whole, { id: whole }],
+          );
+          assert.equal(made.request_repr.headers["x-odd"], whole);
+        }
+      }
+    }
+  });
+
+  it("hides a value with a half of a pair in it wherever it stands", () => {
+    const secret = "hunter2-\ud800-hunter2";
+    const line = lineOf(
+      buildCustom({ action: "a.b", extra: { password: secret, note: `it is ${secret}` } }, MOMENT, STAMP),
+    );
+    assert.doesNotMatch(line, /hunter2/u);
+    const headers = { authorization: `Bearer ${secret}`, "x-note": `it is ${secret}` };
+    const call = httpCallEvent({ requestHeaders: headers });
+    assert.equal(redactor.calls.line(call, STAMP, {}), undefined);
+    assert.doesNotMatch(lineOf(buildRecord(call, STAMP)!), /hunter2/u);
   });
 
   it("is written of anything: an object that is no record, or a hostile one", () => {

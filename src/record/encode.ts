@@ -14,6 +14,7 @@ import type { Redactor } from "./redactor.js";
 import { regularFields } from "./regular.js";
 import { hasEcho, Sweep } from "./sweep.js";
 import type { Walk } from "./walk.js";
+import { wellFormed } from "./well-formed.js";
 
 /** Harder and harder limits for a record whose line would be too long: escapes can make six characters of one. */
 const TRIES = [1, 8, 64, 1024];
@@ -23,7 +24,7 @@ export const UNREADABLE = '{"level":"AUDIT","name":"audit.trail","message":"a re
 
 /**
  * The record as one line of JSON without its line break: redacted, bounded to 1048576 characters, and free of
- * control characters. Takes any object, and never throws.
+ * control characters and of halves of surrogate pairs. Takes any object, and never throws.
  *
  * @example
  * encode(record, createRedactor()); // {"timestamp":"2026-01-05 09:12:44.031","level":"API",…
@@ -46,7 +47,7 @@ function encodeClean(record: object, redactor: Redactor): string | undefined {
   try {
     if (!redactor.isClean(record)) return undefined;
     const line = JSON.stringify(record);
-    return line.length <= MAX_LINE ? line : undefined;
+    return line.length <= MAX_LINE ? wellFormed(line) : undefined;
   } catch {
     // Code of the application's ran into us: a getter, a Proxy.
     return undefined;
@@ -111,7 +112,8 @@ function encodeShown(shown: Fields, walk: Walk, redactor: Redactor): Encoded {
       line = JSON.stringify(swept);
     }
   }
-  return { line, findings: hider.findings };
+  // At last: what was hidden is looked for as it was.
+  return { line: wellFormed(line), findings: hider.findings };
 }
 
 /** Fills in `redacted`. It stands after `extra`, where records of ours keep a place for it. */

@@ -11,13 +11,16 @@ import type { SecretForms } from "./patterns.js";
 import { type Fields, put } from "./plain.js";
 import { step } from "./text.js";
 
+/** Of no character that means something in a URL or in JSON. */
+const PLAIN = /^[\w.~!*'()-]*$/;
+
 /** Whether the line holds a value that was hidden. */
 export function hasEcho(line: string, echoes: ReadonlyMap<string, string>): boolean {
   for (const secret of echoes.keys()) {
-    const inUrl = encoded(secret);
-    if (holds(line, inUrl)) return true;
     // What no URL needs to encode, no JSON needs to escape.
-    if (inUrl !== secret && holds(line, JSON.stringify(secret).slice(1, -1))) return true;
+    if (PLAIN.test(secret)) {
+      if (holds(line, secret)) return true;
+    } else if (holds(line, encoded(secret)) || holds(line, JSON.stringify(secret).slice(1, -1))) return true;
   }
   return false;
 }
@@ -112,7 +115,7 @@ export class Sweep {
 }
 
 function encoded(secret: string): string {
-  if (/^[\w.~!*'()-]*$/.test(secret)) return secret;
+  if (PLAIN.test(secret)) return secret;
   try {
     return encodeURIComponent(secret);
   } catch {
