@@ -53,7 +53,7 @@ export function endings({ running, fresh, seen }: Stage): void {
   it("says `failure` when the server's own timeout ends an exchange that nobody answers", async () => {
     const { wait } = fresh();
     const { server, port } = running();
-    server.setTimeout(60);
+    server.setTimeout(250);
     const socket = await rawSocket(port, "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n").finally(() => sleep(5));
     server.setTimeout(0);
     assert.equal(await received(socket), "");
@@ -66,7 +66,7 @@ export function endings({ running, fresh, seen }: Stage): void {
   it("says `aborted` when the client goes although the server's timeout let it wait longer", async () => {
     const { wait } = fresh();
     const { server, port } = running();
-    const timedOut = new Promise((resolve) => server.setTimeout(60, resolve));
+    const timedOut = new Promise((resolve) => server.setTimeout(250, resolve));
     const socket = await rawSocket(port, "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n");
     await timedOut;
     server.setTimeout(0).removeAllListeners("timeout");
@@ -79,7 +79,7 @@ export function endings({ running, fresh, seen }: Stage): void {
     const { wait } = fresh();
     const { server, port } = running();
     const { requestTimeout, headersTimeout } = server;
-    Object.assign(server, { requestTimeout: 60, headersTimeout: 60 });
+    Object.assign(server, { requestTimeout: 250, headersTimeout: 250 });
     const socket = await rawSocket(
       port,
       'POST /patients HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"name":',

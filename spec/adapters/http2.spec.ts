@@ -2,7 +2,14 @@
  * HTTP/2, on Node's compatible server and on Fastify's: streams of one connection, each with a record of its own.
  */
 import assert from "node:assert/strict";
-import { connect, constants, createServer, type IncomingHttpHeaders } from "node:http2";
+import { once } from "node:events";
+import {
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  createServer,
+  type IncomingHttpHeaders,
+} from "node:http2";
 import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -70,8 +77,8 @@ for (const [name, start] of Object.entries(servers)) {
           ),
         ),
       );
-      await exchange({ ":path": "/hang" }, null);
-      await exchange({ ":path": "/trickle" }, null);
+      await exchange({ ":path": "/hang" }, null, () => sleep(50));
+      await exchange({ ":path": "/trickle" }, null, (stream) => once(stream, "data"));
       const events = (await wait(5)).toSorted((a, b) => a.url.localeCompare(b.url));
       client.destroy();
       await close();
@@ -97,14 +104,18 @@ for (const [name, start] of Object.entries(servers)) {
       assert.equal(textOf(events[4]!.responseBody), "first");
 
       /** One stream; without a body it is taken back before it is answered whole. */
-      function exchange(headers: IncomingHttpHeaders, body: string | null): Promise<{ body: string }> {
+      function exchange(
+        headers: IncomingHttpHeaders,
+        body: string | null,
+        enough?: (stream: ClientHttp2Stream) => Promise<unknown>,
+      ): Promise<{ body: string }> {
         return new Promise((resolve) => {
           const stream = client.request(headers);
           let text = "";
           stream.on("data", (chunk) => (text += chunk)).on("error", () => {});
           stream.on("close", () => resolve({ body: text }));
           if (body !== null) return void stream.end(body);
-          void sleep(50).then(() => stream.close(constants.NGHTTP2_CANCEL));
+          void enough?.(stream).then(() => stream.close(constants.NGHTTP2_CANCEL));
         });
       }
     });

@@ -115,6 +115,11 @@ describe("the packed package", () => {
   it("loses nothing when PM2 reloads its cluster", { skip }, () =>
     inProject(async ({ folder, logs, env }) => {
       const port = await freePort();
+      const writing = async (processes: number): Promise<void> => {
+        while (!existsSync(join(logs, "told")) || toldIn(logs).size < processes) await delay(20);
+        // And some more of what each writes.
+        await delay(200);
+      };
       const pm2 = (...args: string[]): void => {
         const { status, stdout, stderr } = spawnSync(
           process.execPath,
@@ -130,10 +135,10 @@ describe("the packed package", () => {
       try {
         pm2("start", "service.cjs", "-i", "2", "--name", "service");
         for (let reloads = 1; reloads <= 2; reloads += 1) {
-          await delay(300);
+          await writing(2 * reloads);
           pm2("reload", "service");
         }
-        await delay(300);
+        await writing(6);
         pm2("stop", "service");
       } finally {
         pm2("kill");
