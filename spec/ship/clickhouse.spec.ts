@@ -13,6 +13,8 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { clickhouseAppender, migrateClickhouse } from "activity-audit/clickhouse";
+import type { Dropped } from "#dist/ship/room";
+import type { ShipmentHealth } from "#dist/ship/shipping";
 import { Clickhouse, withoutClickhouse } from "../support/clickhouse.js";
 
 describe("the ClickHouse appender", { skip: withoutClickhouse, timeout: 120_000 }, () => {
@@ -77,6 +79,39 @@ describe("the ClickHouse appender", { skip: withoutClickhouse, timeout: 120_000 
     assert.ok(app.promised.length >= 400);
   });
 
+  it("gives up the oldest records beyond the spool's limit, and says so", async () => {
+    const limit = 2_097_152;
+    const app = new App(directory, "http://127.0.0.1:9", "full", 3000, { MAX_SPOOL_BYTES: String(limit) });
+    assert.equal(await app.ended(), 0);
+    const { dropped, waiting_bytes, spool } = JSON.parse(
+      readFileSync(join(directory, "shipping.json"), "utf8"),
+    ) as ShipmentHealth;
+    assert.ok(dropped > 0 && dropped < 3000 && waiting_bytes <= limit, `${dropped}, ${waiting_bytes}`);
+    assert.equal(spool, join(directory, "spool", "records.ndjson"));
+
+    await shipRest();
+    assert.deepEqual(app.promised, upTo(3000));
+    const numbers = await storedNumbers("full");
+    const count = 3000 - numbers.size;
+    assert.deepEqual(
+      [...numbers].toSorted((a, b) => a - b),
+      upTo(3000).slice(count),
+    );
+    // What tells of it needs room too, for which one file more may have gone since.
+    assert.ok(dropped <= count, `${dropped} of ${count}`);
+    const gaps = await storedGaps("full");
+    const lost = app.lines("audit.event").slice(0, count);
+    assert.equal(
+      gaps.reduce((sum, gap) => sum + gap.count, 0),
+      count,
+    );
+    assert.deepEqual(
+      [gaps[0]!.from, gaps.at(-1)!.to],
+      [lost[0]!, lost.at(-1)!].map((line) => JSON.parse(line).timestamp),
+    );
+    assert.equal(gaps[0]!.why, `the spool had more than ${limit} bytes`);
+  });
+
   it("leaves nothing behind but what the server has", async () => {
     await new App(directory, clickhouse.url, "five", 50).ended();
     const spool = readdirSync(join(directory, "spool")).toSorted();
@@ -106,6 +141,14 @@ describe("the ClickHouse appender", { skip: withoutClickhouse, timeout: 120_000 
         "audit",
       )
       .then((rows) => rows.map(({ line }) => line));
+  }
+
+  async function storedGaps(service: string): Promise<(Dropped & { why: string })[]> {
+    const rows = await clickhouse.rows<{ line: string }>(
+      `SELECT line FROM audit_records FINAL WHERE service_name = '${service}' AND event_type = 'GAP' ORDER BY record_id`,
+      "audit",
+    );
+    return rows.map(({ line }) => JSON.parse(line).details);
   }
 
   async function storedNumbers(service: string): Promise<Set<number>> {
@@ -164,10 +207,12 @@ class App {
     url: string,
     readonly name: string,
     count: number,
+    env: Readonly<Record<string, string>> = {},
   ) {
     const program = join(__dirname, "programs", "app.js");
     this.#process = spawn(process.execPath, [program, directory, url, name, String(count)], {
       stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...env },
     });
     this.#process.stdout!.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
     this.#ended = once(this.#process, "close");

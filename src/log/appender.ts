@@ -16,6 +16,7 @@ import { RequestFrame } from "../record/frame.js";
 import type { Redactor } from "../record/redactor.js";
 import { buildTrail } from "../record/stated.js";
 import { formatTimestamp } from "../record/timestamp.js";
+import type { TrailRecord } from "../record/types.js";
 import type { GapReport } from "../writer/gap.js";
 import type { Retired } from "../writer/seal/retired.js";
 import type { WriterSettings } from "../writer/protocol.js";
@@ -139,10 +140,17 @@ function retiredLine(retired: Retired): string {
 }
 
 function trailLine(eventType: "GAP" | "RETENTION", details: Readonly<Record<string, unknown>>): string {
-  const record = buildTrail(
+  return encode(trailRecord(eventType, details), logRuntime().redactor);
+}
+
+/** What an appender says of its own file. */
+export function trailRecord(
+  eventType: "GAP" | "RETENTION",
+  details: Readonly<Record<string, unknown>>,
+): TrailRecord {
+  return buildTrail(
     { eventType, details },
     { at: Date.now(), context: undefined },
     { recordId: uuidv7(), serviceName: logRuntime().serviceName },
   );
-  return encode(record, logRuntime().redactor);
 }

@@ -8,15 +8,17 @@ import { join, resolve } from "node:path";
 import type { CustomAppender, LayoutsParam } from "log4js";
 import * as v from "valibot";
 import { checked } from "../check.js";
+import { fault } from "../health.js";
 import { loadClient } from "../ship/clickhouse.js";
 import type { ShipSettings } from "../ship/protocol.js";
 import { serverEntries, type ServerOptions, serverSettings, someText } from "../ship/server.js";
 import { startShipping } from "../ship/shipping.js";
-import { type AuditAppender, configure as configureFile } from "./appender.js";
+import { type AuditAppender, configure as configureFile, trailRecord } from "./appender.js";
 import { durability, wholeNumber } from "./options.js";
 
-/** Files of this size are sent, and then deleted whole. */
+/** Files of this size are sent, and then deleted whole; smaller ones where the spool may not hold many of these. */
 const SPOOL_FILE_BYTES = 16_777_216;
+const SPOOL_FILES = 4;
 
 /** Where the records go, and how. */
 export interface ClickhouseOptions extends ServerOptions {
@@ -27,6 +29,11 @@ export interface ClickhouseOptions extends ServerOptions {
    * share it. What is in it when the last one ends is sent by the next that starts.
    */
   readonly spool?: string;
+  /**
+   * About so many bytes may wait in the spool; default 10737418240 (10 GiB), at least 1048576. Beyond it the oldest records
+   * are given up, in whole files: counted in `audit.health().shipping`, and told of in a `GAP` record.
+   */
+  readonly maxSpoolBytes?: number;
   /** When a record counts as kept in the spool: `"memory"`, `"os"` (default) or `"fsync"`. */
   readonly durability?: "memory" | "os" | "fsync";
   /** A batch has at most so many bytes, unless one record is longer; default 4194304, at least 65536. */
@@ -46,6 +53,7 @@ const clickhouseSchema = v.strictObject({
   ...serverEntries,
   table: someText,
   spool: someText,
+  maxSpoolBytes: v.optional(wholeNumber(1_048_576)),
   durability: v.optional(durability),
   batchBytes: v.optional(wholeNumber(65_536, 1 << 28)),
   intervalMs: v.optional(wholeNumber(10)),
@@ -78,11 +86,15 @@ export function clickhouseAppender(options: ClickhouseOptions = {}): CustomAppen
 function configure(config: unknown, layouts: LayoutsParam): AuditAppender {
   const options = checked("clickhouseAppender", clickhouseSchema, config);
   const filename = resolve(join(options.spool ?? "audit_spool", "records.ndjson"));
-  const file = configureFile(
-    { filename, maxBytes: SPOOL_FILE_BYTES, durability: options.durability ?? "os" },
-    layouts,
-  );
-  const shipment = startShipping(shipSettings(filename, options));
+  const settings = shipSettings(filename, options);
+  const { maxSpoolBytes } = settings;
+  const maxBytes = Math.min(SPOOL_FILE_BYTES, Math.floor(maxSpoolBytes / SPOOL_FILES));
+  const file = configureFile({ filename, maxBytes, durability: options.durability ?? "os" }, layouts);
+  const shipment = startShipping(settings, (dropped) => {
+    const why = `the spool had more than ${maxSpoolBytes} bytes`;
+    fault("ship.spool", new Error(`${dropped.count} records were given up: ${why}`));
+    file.writeRecord!(trailRecord("GAP", { ...dropped, why }));
+  });
   const append: AuditAppender = Object.assign((event: Parameters<AuditAppender>[0]) => file(event), {
     writeRecord: file.writeRecord,
     shutdown(done: (error?: Error) => void) {
@@ -97,6 +109,7 @@ function configure(config: unknown, layouts: LayoutsParam): AuditAppender {
 function shipSettings(spool: string, options: v.InferOutput<typeof clickhouseSchema>): ShipSettings {
   return {
     spool,
+    maxSpoolBytes: options.maxSpoolBytes ?? 10_737_418_240,
     server: serverSettings(options, options.table ?? "audit_records", options.requestTimeoutMs ?? 30_000),
     batchBytes: options.batchBytes ?? 4_194_304,
     intervalMs: options.intervalMs ?? 1000,

@@ -4,11 +4,15 @@
  * @module
  */
 
+import type { Dropped } from "./room.js";
+
 /** Where to, and how. All have their value by now. */
 export interface ShipSettings {
   /** The live file of the spool; its backups stand beside it. Absolute. */
   readonly spool: string;
   readonly server: ServerSettings;
+  /** When more waits than so many bytes, the oldest files are given up. */
+  readonly maxSpoolBytes: number;
   /** A batch is sent when it has so many bytes … */
   readonly batchBytes: number;
   /** … or so many milliseconds after the look before. */
@@ -31,13 +35,15 @@ export interface ServerSettings {
 export interface ShipState {
   /** Lines that the server has acknowledged since the start of the process. */
   readonly sent: number;
+  /** Lines that were given up, since there were more than `maxSpoolBytes`; a `GAP` record tells of them. */
+  readonly dropped: number;
   /** Bytes that wait on the disk. */
   readonly waiting_bytes: number;
   /** What went wrong with the last try; null when it went well. */
   readonly last_error: string | null;
 }
 
-export const NOTHING_SENT: ShipState = { sent: 0, waiting_bytes: 0, last_error: null };
+export const NOTHING_SENT: ShipState = { sent: 0, dropped: 0, waiting_bytes: 0, last_error: null };
 
 /** What the thread is told: send what is there, and end, `withinMs` milliseconds from now at the latest. */
 export interface StopShipping {
@@ -45,8 +51,7 @@ export interface StopShipping {
   readonly withinMs: number;
 }
 
-/** What the thread tells, after each round. */
-export interface ShipNews {
-  readonly kind: "state";
-  readonly state: ShipState;
-}
+/** What the thread tells: how it is doing, after each round, and what it gives up. */
+export type ShipNews =
+  | { readonly kind: "state"; readonly state: ShipState }
+  | { readonly kind: "dropped"; readonly dropped: Dropped };

@@ -2,7 +2,8 @@
  * Brings a spool to a server: at least once, in batches, however often the server is away.
  *
  * One process at a time ships a spool, under a lock; when it dies another one takes over. A file that was
- * acknowledged whole is deleted. Nothing else ever is: what the server does not take stays on the disk.
+ * acknowledged whole is deleted. What the server does not take stays on the disk, up to a limit: beyond it the oldest
+ * files are given up, which is told.
  *
  * @module
  */
@@ -10,11 +11,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type HeldLock, takeLock } from "../writer/lock.js";
 import type { Server } from "./clickhouse.js";
 import { Positions } from "./positions.js";
-import type { ShipSettings, ShipState } from "./protocol.js";
+import type { ShipNews, ShipSettings } from "./protocol.js";
+import { countLines, unsentOf } from "./room.js";
 import { discard, readLines, type SpoolFile, spoolFiles } from "./spool.js";
 
 const FIRST_RETRY_MS = 250;
-const NEWLINE = 10;
 
 export class Shipper {
   readonly #stopping = new AbortController();
@@ -24,12 +25,13 @@ export class Shipper {
   #positions: Positions | undefined;
   #retryMs = FIRST_RETRY_MS;
   #sent = 0;
+  #dropped = 0;
   #lastError: string | null = null;
 
   constructor(
     private readonly settings: ShipSettings,
     private readonly server: Server,
-    private readonly tell: (state: ShipState) => void,
+    private readonly tell: (news: ShipNews) => void,
   ) {}
 
   /** Ships until `stop` is called. */
@@ -63,14 +65,42 @@ export class Shipper {
 
   async #round(): Promise<void> {
     try {
-      if (this.#mayShip()) for (const file of this.#files()) await this.#ship(file);
+      if (this.#mayShip()) {
+        this.#makeRoom();
+        for (const file of this.#files()) await this.#ship(file);
+      }
       this.#lastError = null;
       this.#retryMs = FIRST_RETRY_MS;
     } catch (error) {
       this.#lastError = error instanceof Error ? error.message : String(error);
       this.#retryMs = Math.min(this.#retryMs * 2, this.settings.maxRetryMs);
     }
-    this.tell({ sent: this.#sent, waiting_bytes: this.#waiting(), last_error: this.#lastError });
+    this.tell({
+      kind: "state",
+      state: {
+        sent: this.#sent,
+        dropped: this.#dropped,
+        waiting_bytes: this.#waiting(),
+        last_error: this.#lastError,
+      },
+    });
+  }
+
+  /* Whole files, the oldest first, and none that somebody still appends to. Told before it is done: a crash between the
+     two tells of a loss that was none, and never the other way round. */
+  #makeRoom(): void {
+    const positions = this.#positions!;
+    let excess = this.#waiting() - this.settings.maxSpoolBytes;
+    for (const file of this.#files()) {
+      if (excess <= 0 || !file.isSettled) return;
+      const from = positions.of(file.inode);
+      const dropped = unsentOf(file, from);
+      if (dropped.count > 0) this.tell({ kind: "dropped", dropped });
+      this.#dropped += dropped.count;
+      positions.forget(file.inode);
+      discard(file);
+      excess -= file.size - from;
+    }
   }
 
   async #ship(file: SpoolFile): Promise<void> {
@@ -118,10 +148,4 @@ export class Shipper {
       signal,
     }).catch(() => {});
   }
-}
-
-function countLines(lines: Buffer): number {
-  let count = 0;
-  for (let at = lines.indexOf(NEWLINE); at >= 0; at = lines.indexOf(NEWLINE, at + 1)) count += 1;
-  return lines.at(-1) === NEWLINE ? count : count + 1;
 }

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { fault } from "../health.js";
+import { fault, guarded } from "../health.js";
 import {
   NOTHING_SENT,
   type ShipNews,
@@ -13,6 +13,7 @@ import {
   type ShipState,
   type StopShipping,
 } from "./protocol.js";
+import type { Dropped } from "./room.js";
 
 const THREAD_FILE = join(__dirname, "thread.js");
 /** The thread gives up by itself; this is for one that cannot. */
@@ -32,11 +33,14 @@ export interface ShipmentHealth extends ShipState {
 
 const states = new Map<string, ShipState>();
 
-export function startShipping(settings: ShipSettings): Shipment {
+/** @param onDropped - called before records are given up that the server will never get */
+export function startShipping(settings: ShipSettings, onDropped: (dropped: Dropped) => void): Shipment {
   states.set(settings.spool, NOTHING_SENT);
   const thread = new Worker(THREAD_FILE, { workerData: settings, name: "activity-audit-ship" });
   const ended = new Promise<void>((resolve) => thread.once("exit", () => resolve()));
-  thread.on("message", ({ state }: ShipNews) => {
+  thread.on("message", (news: ShipNews) => {
+    if (news.kind === "dropped") return void guarded("ship.spool", () => onDropped(news.dropped));
+    const { state } = news;
     if (state.last_error !== null) fault("ship.clickhouse", new Error(state.last_error));
     states.set(settings.spool, state);
   });

@@ -10,9 +10,7 @@ import { Shipper } from "./shipper.js";
 
 const tell = (news: ShipNews): void => parentPort?.postMessage(news, []);
 const settings = workerData as ShipSettings;
-const shipper = new Shipper(settings, clickhouseServer(settings.server), (state) =>
-  tell({ kind: "state", state }),
-);
+const shipper = new Shipper(settings, clickhouseServer(settings.server), tell);
 
 shipper.start();
 parentPort?.once("message", ({ withinMs }: StopShipping) => {
