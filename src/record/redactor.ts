@@ -85,7 +85,8 @@ export class Redactor {
 }
 
 /**
- * Makes a redactor of a policy. It keeps nothing of what it has seen but field names, up to 4096 of them.
+ * Makes a redactor of a policy. It keeps nothing of what it has seen but field names and
+ * their order, up to 4096 of each.
  *
  * @throws {AuditError} `AUDIT_OPTION_INVALID`: `pseudonymise` without a key of 16 bytes, or an unknown kind
  */
