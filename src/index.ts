@@ -36,7 +36,8 @@ export { auditLogging } from "./log/logging.js";
 export { levels } from "./log/levels.js";
 export { apiLayout, auditLayout, consoleLayout, jsonLayout } from "./log/layouts.js";
 export { apiFile, appFile, auditFile, loginFile, type FilePartOptions } from "./log/parts.js";
-export type { AuditLoggingOptions } from "./log/options.js";
+export type { AuditLoggingOptions, SealOptions } from "./log/options.js";
+export type { Witness, Witnessed, WitnessEndpoint } from "./log/witness.js";
 export type { Viewer, ViewerOptions } from "./viewer/viewer.js";
 export type {
   AuditRecord,

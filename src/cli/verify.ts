@@ -40,7 +40,11 @@ export function verifyCommand(program: Command): void {
     .option("--key-file <path>", "a file with that key; default: the variable AUDIT_SEAL_KEY")
     .option("--public-key <path>", "PEM: each checkpoint must be signed with its private half")
     .option("--since <time>", "leaves out files that were last written before", time)
-    .option("--witness <paths>", "files of a witness, which must all be found in the trail", list)
+    .option(
+      "--witness <paths>",
+      "files or folders of a witness, whose lines must all be found in the trail",
+      list,
+    )
     .option("--log <names>", "only these files: audit, api, login, app", list)
     .option("--json", "one JSON object")
     .addHelpText(

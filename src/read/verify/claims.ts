@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AuditError } from "../../errors.js";
 import type { Link } from "../../seal/checkpoint.js";
@@ -31,11 +31,25 @@ export function claimsOf(scans: readonly FileScan[]): Claim[] {
   );
 }
 
-/** @throws {AuditError} `AUDIT_TRAIL_MISSING`: there is no such file */
+/**
+ * @param path - a file, or a folder of them: what a store of objects has kept
+ * @throws {AuditError} `AUDIT_TRAIL_MISSING`: there is no such file or folder
+ */
 export async function readWitness(path: string): Promise<Claim[]> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new AuditError("AUDIT_TRAIL_MISSING", [path, error.code ?? error.message]);
-  });
+  try {
+    const isFolder = (await stat(path)).isDirectory();
+    const found = isFolder ? await readdir(path, { recursive: true, withFileTypes: true }) : [];
+    const files = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    const claims: Claim[] = [];
+    for (const file of isFolder ? files : [path]) claims.push(...claimsIn(await readFile(file, "utf8")));
+    return claims;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new AuditError("AUDIT_TRAIL_MISSING", [path, code ?? message]);
+  }
+}
+
+function claimsIn(text: string): Claim[] {
   return text.split("\n").flatMap((line) => {
     try {
       return [claim(JSON.parse(line) as Link, "the witness")];

@@ -21,7 +21,7 @@ export interface VerifyOptions {
   readonly publicKey?: string | undefined;
   /** Files that were last written before are left out, and nothing is missed of them. */
   readonly since?: Date | undefined;
-  /** Files that a witness wrote: every checkpoint in them must be in the trail. */
+  /** Files that a witness wrote, or folders of them: every checkpoint in them must be in the trail. */
   readonly witness?: readonly string[] | undefined;
   /** Only these logs. */
   readonly logs?: readonly string[] | undefined;
