@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { RequestFacts, RequestPart } from "../../context/context.js";
 import { fault, guarded } from "../../health.js";
 import type { Outcome } from "../../record/types.js";
@@ -41,9 +41,10 @@ export class RequestRecorder implements RequestPart {
   /** Among the requests under way. */
   place = -1;
   ownResponse = false;
+  readonly message: IncomingMessage;
+  readonly response: ServerResponse;
   readonly #policy: RequestPolicy;
-  readonly #message: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #headers: IncomingHttpHeaders;
   readonly #ended: Ended;
   readonly #path: string;
   readonly #url: string;
@@ -72,21 +73,23 @@ export class RequestRecorder implements RequestPart {
     ended: Ended,
   ) {
     this.#policy = policy;
-    this.#message = message;
-    this.#response = response;
+    this.message = message;
+    this.response = response;
     this.#edge = edge;
     this.#ended = ended;
     // Routers change `url` while they hand a request on; Express keeps the first one.
     this.#url = (message as { originalUrl?: string }).originalUrl ?? message.url ?? "/";
     this.#path = pathOf(this.#url);
     // A socket forgets its peer when it closes, and the request is recorded after that.
-    this.#peer = peerOf(message.socket);
-    this.#encrypted = (message.socket as { encrypted?: boolean } | null)?.encrypted === true;
+    const { headers, socket } = message;
+    this.#headers = headers;
+    this.#peer = peerOf(socket);
+    this.#encrypted = (socket as { encrypted?: boolean } | null)?.encrypted === true;
     const recorded = policy.captures(this.#path, message);
     this.#detail = recorded ? policy.detail(this.#path, message) : null;
-    this.#requestBody = this.#detail?.requestBody ? requestTee(message, this.#detail.bodyLimit) : null;
+    this.#requestBody = this.#detail?.requestBody ? requestTee(headers, this.#detail.bodyLimit) : null;
     this.#responseBody = this.#detail?.responseBody ? new BodyTee(this.#detail.bodyLimit) : null;
-    this.context = new RequestScope(policy, message, source, this, recorded);
+    this.context = new RequestScope(policy, headers, source, this, recorded);
   }
 
   /** A framework found a request that its server has shown before. */
@@ -110,7 +113,7 @@ export class RequestRecorder implements RequestPart {
   }
 
   enrich(facts: RequestFacts): void {
-    this.#facts = merged(this.#facts, facts);
+    this.#facts = this.#facts === noFacts ? facts : merged(this.#facts, facts);
     if (facts.skipped) this.context.recordId = null;
     // The handler may log the person out: look before.
     if (facts.decorated) this.context.actor();
@@ -136,12 +139,19 @@ export class RequestRecorder implements RequestPart {
   closed(): void {
     if (this.#over) return;
     this.#over = true;
-    guarded("capture.http", () => this.#ended(this, this.#event(this.#outcome())));
+    try {
+      this.#ended(this, this.#event(this.#outcome()));
+    } catch (error) {
+      fault("capture.http", error);
+    }
   }
 
-  /** The connection is gone. The response tells so itself, unless it was waiting for an earlier one to be answered. */
-  lost(): void {
-    if (!this.#sent && !this.#response.socket) this.closed();
+  /**
+   * The request is done with. Where that is because its connection is gone, the response tells so itself, unless it was
+   * waiting for an earlier one to be answered.
+   */
+  left(): void {
+    if (!this.#sent && this.message.socket?.destroyed && !this.response.socket) this.closed();
   }
 
   /** The capture stops while the request is under way. */
@@ -152,16 +162,17 @@ export class RequestRecorder implements RequestPart {
   }
 
   #outcome(): Outcome {
-    if (this.#sent && !brokenOff(this.#response)) return outcomeOfStatus(this.#response.statusCode);
+    if (this.#sent && !(this.ownResponse && brokenOff(this.response)))
+      return outcomeOfStatus(this.response.statusCode);
     if (this.#cutOff()) return "failure";
-    const errored = this.#response.errored as NodeJS.ErrnoException | null;
+    const errored = this.response.errored as NodeJS.ErrnoException | null;
     // Newer Nodes put this error on answers that were waiting for an earlier one when the client went.
     return errored && errored.code !== "ECONNRESET" ? "failure" : "aborted";
   }
 
   /** True when a timeout ended it on our side: a client that left said so, or its connection broke. */
   #cutOff(): boolean {
-    const { socket } = this.#message;
+    const { socket } = this.message;
     return this.#timeout !== null && !socket.readableEnded && !socket.errored;
   }
 
@@ -170,13 +181,13 @@ export class RequestRecorder implements RequestPart {
     this.#edge.describe?.(this.context.source, this);
     const facts = this.#facts;
     const { recordId } = this.context;
-    const method = this.#message.method ?? "GET";
+    const method = this.message.method ?? "GET";
     if (facts.skipped || recordId === null) return null;
     if (this.#policy.only === "decorated" && !facts.decorated) return null;
     if (outcome === "success" && isNoise(this.#policy.skip, method, this.#path)) return null;
     const bodies = facts.bodies !== false;
     const headers = facts.headers ?? this.#detail.headers;
-    const answered = this.#response.headersSent;
+    const answered = this.response.headersSent;
     return {
       kind: "request",
       context: this.context,
@@ -186,16 +197,14 @@ export class RequestRecorder implements RequestPart {
       url: this.#url,
       protocol: this.#protocol(),
       clientIp: this.#clientIp(),
-      requestHeaders: headers ? receivedHeaders(this.#message) : bodyHeaders(this.#message.headers).flat(),
+      requestHeaders: headers ? this.#receivedHeaders() : bodyHeaders(this.#headers).flat(),
       requestBody: (bodies && this.#requestBody?.taken(this.#arrivedWhole())) || null,
-      status: answered ? this.#response.statusCode : null,
+      status: answered ? this.response.statusCode : null,
       responseHeaders: this.#answeredHeaders(answered, headers),
       responseBody: (bodies && answered && this.#takenAnswer(method)) || null,
       outcome,
       error:
-        this.#error ??
-        this.#response.errored ??
-        (outcome === "failure" && !this.#sent ? this.#timeout : null),
+        this.#error ?? this.response.errored ?? (outcome === "failure" && !this.#sent ? this.#timeout : null),
       durationMs: performance.now() - this.#began,
       route: facts.route ?? null,
       handler: facts.handler ?? null,
@@ -212,22 +221,27 @@ export class RequestRecorder implements RequestPart {
     return { ...this.context.extra, ...extra, ...(done && { activity: this.#activity }) };
   }
 
+  /** Those of HTTP/2 are the only ones that differ, and its requests do not inherit what is watched. */
+  #receivedHeaders(): readonly string[] {
+    return this.ownMessage ? receivedHeaders(this.message) : this.message.rawHeaders;
+  }
+
   #answeredHeaders(answered: boolean, all: boolean): RequestEvent["responseHeaders"] {
     if (!answered) return {};
-    const head = all ? sentHead(this.#response) : undefined;
+    const head = all ? sentHead(this.response) : undefined;
     if (head !== undefined) return head;
-    const headers = sentHeaders(this.#response);
+    const headers = sentHeaders(this.response);
     return all ? headers : Object.fromEntries(bodyHeaders(headers));
   }
 
   #arrivedWhole(): boolean {
-    const announced = Number(this.#message.headers["content-length"] ?? 0);
-    return this.#message.complete && (this.#requestBody?.bytes ?? 0) >= announced;
+    const announced = Number(this.#headers["content-length"] ?? 0);
+    return this.message.complete && (this.#requestBody?.bytes ?? 0) >= announced;
   }
 
   /** Node drops what is written to an answer that has no body. */
   #takenAnswer(method: string): CapturedBody | null {
-    const status = this.#response.statusCode;
+    const status = this.response.statusCode;
     if (this.#responseBody === null) return null;
     if (method === "HEAD" || status === 204 || status === 304) return noBody;
     return this.#responseBody.taken(true);
@@ -235,12 +249,12 @@ export class RequestRecorder implements RequestPart {
 
   #protocol(): "http" | "https" {
     const told =
-      "x-forwarded-proto" in this.#message.headers ? this.#edge.protocol?.(this.context.source) : undefined;
+      "x-forwarded-proto" in this.#headers ? this.#edge.protocol?.(this.context.source) : undefined;
     return this.#encrypted || told === "https" ? "https" : "http";
   }
 
   #clientIp(): string | null {
-    const forwarded = this.#message.headers["x-forwarded-for"];
+    const forwarded = this.#headers["x-forwarded-for"];
     if (forwarded === undefined || this.#peer === null) return this.#peer && plainAddress(this.#peer);
     const { trust } = this.#policy;
     if (trust) return clientAddress(this.#peer, String(forwarded), trust);
@@ -254,7 +268,7 @@ export class RequestRecorder implements RequestPart {
   }
 }
 
-/** HTTP/2 says `finish` of every answer whose stream is gone, also where the client took it back. */
+/** HTTP/2, whose answers do not inherit what is watched, says `finish` of every answer whose stream is gone, also where the client took it back. */
 function brokenOff(response: ServerResponse): boolean {
   const { stream } = response as { stream?: { readonly rstCode?: number; readonly aborted?: boolean } };
   return stream !== undefined && (stream.aborted === true || (stream.rstCode ?? 0) !== 0);
@@ -263,9 +277,9 @@ function brokenOff(response: ServerResponse): boolean {
 const noFacts: RequestFacts = Object.freeze({});
 const noBody: CapturedBody = Object.freeze({ chunks: [], bytes: 0, truncated: false });
 
-function requestTee(message: IncomingMessage, limit: number): BodyTee {
+function requestTee(headers: IncomingHttpHeaders, limit: number): BodyTee {
   const tee = new BodyTee(limit);
-  const boundary = multipartBoundary(message.headers["content-type"]);
+  const boundary = multipartBoundary(headers["content-type"]);
   if (boundary !== null) tee.multipart = new MultipartReader(boundary, limit);
   return tee;
 }

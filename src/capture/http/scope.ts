@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import { asActor, readActor, type ActorLike } from "../../context/actor.js";
 import type { Actor, AuditContext, RequestPart, TraceState } from "../../context/context.js";
 import { newRecordId } from "../../context/ids.js";
@@ -36,12 +36,11 @@ export class RequestScope implements AuditContext {
 
   constructor(
     policy: RequestPolicy,
-    message: IncomingMessage,
+    headers: IncomingHttpHeaders,
     source: unknown,
     request: RequestPart,
     recorded: boolean,
   ) {
-    const { headers } = message;
     const made = newRecordId();
     const given = policy.requestIdHeader === false ? undefined : headers[policy.requestIdHeader];
     this.requestId = typeof given === "string" && requestIdForm.test(given) ? given : made;
