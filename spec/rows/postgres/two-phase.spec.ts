@@ -1,6 +1,6 @@
 /**
  * Two-phase commit. The server must allow it (`max_prepared_transactions`); one that does not refuses
- * PREPARE TRANSACTION, and that refusal is a spec of its own.
+ * PREPARE TRANSACTION, and that refusal is a spec of its own. `spec/with-postgres.mjs` starts one that does.
  */
 import assert from "node:assert/strict";
 import { before, describe, it, type TestContext } from "node:test";
