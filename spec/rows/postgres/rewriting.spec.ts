@@ -8,19 +8,21 @@ import type pg from "pg";
 import { faultSummaries } from "#dist/health";
 import { brief, database, noServer, type Told } from "./server.js";
 
-const rowOf = (reference: string): string => `pg_catalog.row_to_json(${reference}.*)::pg_catalog.text`;
+const rowOf = (reference: string): string => `pg_catalog.row_to_json(${reference}.*)`;
 const json = (reference: string): string => rowOf(`"${reference}"`);
 const now = (reference: string): string => `${json(reference)} AS "~audit_new"`;
 const was = (reference: string): string => `${json(reference)} AS "~audit_old"`;
 const old = '"~audit"."~audit_old" AS "~audit_old"';
 
-/** An UPDATE's rows, locked and read by its own WHERE. */
-const locked = (from: string, reference: string, where: string, lock = "NO KEY UPDATE"): string =>
-  `(SELECT "${reference}"."id" AS "~audit_0", ${was(reference)} FROM ${from}${where} FOR ${lock}) AS "~audit"`;
-const joined = (reference: string): string =>
-  `"${reference}"."id" OPERATOR("pg_catalog".=) "~audit"."~audit_0"`;
-const kept = `pg_catalog.set_config('activity_audit.before', ${json("t")}, true) IS NOT NULL`;
-const upserted = `CASE WHEN "t".xmax::pg_catalog.text <> '0' THEN pg_catalog.current_setting('activity_audit.before', true) END AS "~audit_old", ${now("t")}`;
+/** The rows of an UPDATE that reads ahead, locked and read by its own WHERE. */
+const locked = (where: string, lock = "NO KEY UPDATE"): string =>
+  `(SELECT "t"."id" AS "~audit_0", ${was("t")} FROM "t"${where} FOR ${lock}) AS "~audit"`;
+const joined = '"t"."id" OPERATOR("pg_catalog".=) "~audit"."~audit_0"';
+const keep = (reference: string): string =>
+  `pg_catalog.set_config('activity_audit.before', ${json(reference)}::pg_catalog.text, true) IS NOT NULL`;
+const kept = "pg_catalog.current_setting('activity_audit.before', true)";
+const updated = (reference: string): string => `${kept} AS "~audit_old", ${now(reference)}`;
+const upserted = `CASE WHEN "t".xmax::pg_catalog.text <> '0' THEN ${kept} END AS "~audit_old", ${now("t")}`;
 
 /** What is sent in place of what was given, on a server older than 18. */
 const rewritten: Record<string, string> = {
@@ -28,16 +30,18 @@ const rewritten: Record<string, string> = {
   "INSERT INTO t (id) VALUES (2), (3) RETURNING id, n -- done": `INSERT INTO t (id) VALUES (2), (3) RETURNING id, n, ${now("t")} -- done`,
   "INSERT INTO public.t AS x SELECT 4, 4": `INSERT INTO public.t AS x SELECT 4, 4 RETURNING ${now("x")}`,
   "INSERT INTO t DEFAULT VALUES ON CONFLICT DO NOTHING": `INSERT INTO t DEFAULT VALUES ON CONFLICT DO NOTHING RETURNING ${now("t")}`,
-  "INSERT INTO t VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET n = excluded.n": `INSERT INTO t VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET n = excluded.n WHERE ${kept} RETURNING ${upserted}`,
-  "INSERT INTO t VALUES (1, 6) ON CONFLICT (id) DO UPDATE SET n = 7 WHERE t.n < 100 OR false RETURNING n": `INSERT INTO t VALUES (1, 6) ON CONFLICT (id) DO UPDATE SET n = 7 WHERE ${kept} AND ( t.n < 100 OR false) RETURNING n, ${upserted}`,
-  "UPDATE t SET n = 8 WHERE id = 1": `UPDATE t SET n = 8 FROM ${locked('"t"', "t", " WHERE id = 1")} WHERE ${joined("t")} RETURNING ${old}, ${now("t")}`,
-  "UPDATE t SET n = 9": `UPDATE t SET n = 9 FROM ${locked('"t"', "t", "")} WHERE ${joined("t")} RETURNING ${old}, ${now("t")}`,
-  "UPDATE t AS x SET id = 10 WHERE x.id = 2 RETURNING *;": `UPDATE t AS x SET id = 10 FROM ${locked('"t" AS "x"', "x", " WHERE x.id = 2", "UPDATE")} WHERE ${joined("x")} RETURNING *, ${old}, ${now("x")};`,
-  "UPDATE t SET n = o.n FROM o WHERE o.id = t.id": `UPDATE t SET n = o.n FROM o, (SELECT "t"."id" AS "~audit_0", ${was("t")} FROM "t", o WHERE o.id = t.id FOR NO KEY UPDATE OF "t") AS "~audit" WHERE ${joined("t")} AND ( o.id = t.id) RETURNING ${old}, ${now("t")}`,
-  "WITH w AS (SELECT 3 AS id) UPDATE t SET n = 0 WHERE id IN (SELECT id FROM w)": `WITH w AS (SELECT 3 AS id) UPDATE t SET n = 0 FROM ${locked('"t"', "t", " WHERE id IN (SELECT id FROM w)")} WHERE ${joined("t")} RETURNING ${old}, ${now("t")}`,
+  "INSERT INTO t VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET n = excluded.n": `INSERT INTO t VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET n = excluded.n WHERE ${keep("t")} RETURNING ${upserted}`,
+  "INSERT INTO t VALUES (1, 6) ON CONFLICT (id) DO UPDATE SET n = 7 WHERE t.n < 100 OR false RETURNING n": `INSERT INTO t VALUES (1, 6) ON CONFLICT (id) DO UPDATE SET n = 7 WHERE ${keep("t")} AND ( t.n < 100 OR false) RETURNING n, ${upserted}`,
+  "UPDATE t SET n = 8 WHERE id = 1": `UPDATE t SET n = 8 WHERE ${keep("t")} AND ( id = 1) RETURNING ${updated("t")}`,
+  "UPDATE t SET n = 9": `UPDATE t SET n = 9 WHERE ${keep("t")} RETURNING ${updated("t")}`,
+  "UPDATE t AS x SET id = 10 WHERE x.id = 2 RETURNING *;": `UPDATE t AS x SET id = 10 WHERE ${keep("x")} AND ( x.id = 2) RETURNING *, ${updated("x")};`,
+  "UPDATE t SET n = o.n FROM o WHERE o.id = t.id": `UPDATE t SET n = o.n FROM o, (SELECT "t"."id" AS "~audit_0", ${was("t")} FROM "t", o WHERE o.id = t.id FOR NO KEY UPDATE OF "t") AS "~audit" WHERE ${joined} AND ( o.id = t.id) RETURNING ${old}, ${now("t")}`,
+  "WITH w AS (SELECT 3 AS id) UPDATE t SET n = 0 WHERE id IN (SELECT id FROM w)": `WITH w AS (SELECT 3 AS id) UPDATE t SET n = 0 FROM ${locked(" WHERE id IN (SELECT id FROM w)")} WHERE ${joined} RETURNING ${old}, ${now("t")}`,
+  "UPDATE t SET id = 11 WHERE id = (SELECT 10)": `UPDATE t SET id = 11 FROM ${locked(" WHERE id = (SELECT 10)", "UPDATE")} WHERE ${joined} RETURNING ${old}, ${now("t")}`,
+  "UPDATE keyless SET n = 2": `UPDATE keyless SET n = 2 WHERE ${keep("keyless")} RETURNING ${updated("keyless")}`,
   "DELETE FROM t WHERE id = 10": `DELETE FROM t WHERE id = 10 RETURNING ${was("t")}`,
   "DELETE FROM t USING o WHERE o.id = t.id RETURNING t.n": `DELETE FROM t USING o WHERE o.id = t.id RETURNING t.n, ${was("t")}`,
-  "UPDATE t SET n = 1 WHERE id = 4; SELECT 1; DELETE FROM t WHERE id = 4": `UPDATE t SET n = 1 FROM ${locked('"t"', "t", " WHERE id = 4")} WHERE ${joined("t")} RETURNING ${old}, ${now("t")}; SELECT 1; DELETE FROM t WHERE id = 4 RETURNING ${was("t")}`,
+  "UPDATE t SET n = 1 WHERE id = 4; SELECT 1; DELETE FROM t WHERE id = 4": `UPDATE t SET n = 1 WHERE ${keep("t")} AND ( id = 4) RETURNING ${updated("t")}; SELECT 1; DELETE FROM t WHERE id = 4 RETURNING ${was("t")}`,
 };
 
 const both = `${rowOf("old")} AS "~audit_old", ${rowOf("new")} AS "~audit_new"`;
@@ -52,7 +56,9 @@ const returningOld: Record<string, string> = {
   "UPDATE t SET n = o.n FROM o WHERE o.id = t.id": `UPDATE t SET n = o.n FROM o WHERE o.id = t.id RETURNING ${both}`,
   "WITH w AS (SELECT 3 AS id) UPDATE t SET n = 0 WHERE id IN (SELECT id FROM w)": `WITH w AS (SELECT 3 AS id) UPDATE t SET n = 0 WHERE id IN (SELECT id FROM w) RETURNING ${both}`,
   "UPDATE t SET n = 1 WHERE id = 4; SELECT 1; DELETE FROM t WHERE id = 4": `UPDATE t SET n = 1 WHERE id = 4 RETURNING ${both}; SELECT 1; DELETE FROM t WHERE id = 4 RETURNING ${was("t")}`,
+  "UPDATE t SET id = 11 WHERE id = (SELECT 10)": `UPDATE t SET id = 11 WHERE id = (SELECT 10) RETURNING ${both}`,
   "UPDATE keyless SET n = 2": `UPDATE keyless SET n = 2 RETURNING ${both}`,
+  "UPDATE keyless SET n = 2 WHERE n IN (SELECT 2)": `UPDATE keyless SET n = 2 WHERE n IN (SELECT 2) RETURNING ${both}`,
   "UPDATE t SET n = u.n FROM (SELECT random() AS n) u WHERE id = 21": `UPDATE t SET n = u.n FROM (SELECT random() AS n) u WHERE id = 21 RETURNING ${both}`,
 };
 
@@ -68,7 +74,7 @@ const asGiven: Record<string, unknown[]> = {
     ["statement", "t", 1],
   ],
   "UPDATE ONLY t SET n = 2 WHERE id = 21": [["statement", "t", 1]],
-  "UPDATE keyless SET n = 2": [["statement", "keyless", 1]],
+  "UPDATE keyless SET n = 2 WHERE n IN (SELECT 2)": [["statement", "keyless", 1]],
   "UPDATE v SET n = 3 WHERE id = 21": [["statement", "v", 1]],
   "EXPLAIN ANALYZE UPDATE t SET n = 4 WHERE id = 21": [["statement", "t", null]],
   "EXPLAIN UPDATE t SET n = 4 WHERE id = 21": [],

@@ -13,7 +13,7 @@ import type { TableFacts } from "./catalog.js";
 import { lockText } from "./lock.js";
 import type { SqlParser } from "./parser.js";
 import { readStatements, type RowStatement, type Statement, type TableRef, type Verb } from "./read.js";
-import { rewrite, type RewriteFacts } from "./rewrite.js";
+import { rewrite, scansOneTable, type RewriteFacts } from "./rewrite.js";
 import type { Insertion } from "./splice.js";
 import type { Steps } from "./steps.js";
 import { TruncateSteps } from "./truncate.js";
@@ -192,7 +192,7 @@ export class Planner {
     const facts = knowledge.facts(statement.table);
     if (!facts || facts.untold !== null || !this.#scope.includes(facts.table)) return null;
     const returnsOld = knowledge.version >= RETURNING_OLD_VERSION;
-    if (!returnsOld && !canBeJoined(statement, facts, knowledge)) return null;
+    if (!returnsOld && !canBeTold(statement, facts, knowledge)) return null;
     const changesKey = targetsOf(statement).some((column) => facts.unique.has(column));
     return {
       statement,
@@ -276,13 +276,13 @@ function truncatedTables(
 }
 
 /** True if the rows can be told without RETURNING OLD. */
-function canBeJoined(statement: RowStatement, facts: TableFacts, knowledge: Knowledge): boolean {
+function canBeTold(statement: RowStatement, facts: TableFacts, knowledge: Knowledge): boolean {
   if (statement.verb === "insert") {
     // A trigger that skips a row leaves its old image behind, where xmax cannot tell it from the next row's.
     const upsert = statement.node.onConflictClause?.action === "ONCONFLICT_UPDATE";
     return !(upsert && facts.partitioned && facts.beforeUpdate);
   }
-  if (statement.verb === "delete") return true;
+  if (statement.verb === "delete" || scansOneTable(statement, facts.partitioned)) return true;
   // FROM and WHERE are evaluated twice: what is volatile in them would say two different things.
   const twice = statement.node.fromClause !== undefined;
   if (twice && knowledge.volatile(statement.calls) !== false && statement.calls.length > 0) return false;

@@ -34,6 +34,7 @@ import { noSteps, type Ask, type Steps } from "./steps.js";
 import { intercept, textOf, toSubmittable, valuesOf, type Interception } from "./submit.js";
 
 const NOTHING_BESIDE: Interception = {
+  unseen: true,
   generation: null,
   retry: () => false,
   finish: (deliver) => deliver(),
@@ -43,6 +44,8 @@ const NOTHING_BESIDE: Interception = {
 /** A query that was made and not sent yet. */
 interface Call {
   readonly query: Submittable;
+  /** Nobody but pg holds it. */
+  readonly unseen: boolean;
   readonly text: string;
   readonly context: AuditContext | undefined;
 }
@@ -157,7 +160,8 @@ export class Session {
     if (!this.#waiting && (text === null || !this.#attached || surelyReads(text))) return asGiven();
     const made = toSubmittable(this.#client, this.#Query, config, values, callback);
     if (!made) return asGiven();
-    const call: Call = { query: made.query, text: text ?? "", context: currentContext() };
+    const { query, unseen } = made;
+    const call: Call = { query, unseen, text: text ?? "", context: currentContext() };
     if (this.#waiting) this.#waiting.push(() => this.#start(call));
     else this.#start(call);
     return made.result;
@@ -255,6 +259,7 @@ export class Session {
     const own = query instanceof this.#Query;
     intercept(query, own, execution, this.#state, this.#names, {
       ...NOTHING_BESIDE,
+      unseen: call.unseen,
       generation: prepare && this.#limits.prepare && this.#direct ? this.#library.generation : null,
       retry: (error, outdated) => own && this.#retry(call, execution, error, outdated),
     });
@@ -281,6 +286,7 @@ export class Session {
       const ours = query instanceof this.#Query;
       intercept(query, ours, execution, this.#state, this.#names, {
         ...NOTHING_BESIDE,
+        unseen: call.unseen,
         retry: (error) => {
           if (!own || !ours || !this.#refused(plan, error)) return false;
           this.#again(call, error).then(done, done);
@@ -369,6 +375,7 @@ export class Session {
     const execution = new Execution(asItIs, context, this.#limits, valuesOf(query));
     intercept(query, true, execution, this.#state, this.#names, {
       ...NOTHING_BESIDE,
+      unseen: call.unseen,
       finish: (deliver) => {
         // It was we: from now on this text is run as it is.
         this.#library.giveUp(call.text, this.#identity, error);
