@@ -40,6 +40,8 @@ export async function bench({ rounds, report, progress }) {
   await manyProcesses(report);
   progress(`${KILLS} kills`);
   await killing(report);
+  progress("kills of sealed writers");
+  await killingSealed(report);
 }
 
 async function missingAfter(contender, how) {
@@ -85,6 +87,23 @@ async function killing(report) {
   report({ metric: "storm_survivor_records", against, value: others.told });
   report({ metric: "storm_rotations", against, value: others.rotations });
   report({ metric: "storm_seconds", against, value: others.seconds });
+}
+
+/** The same with all of them sealing. A chain that was killed may be found so; any finding is a false alarm. */
+async function killingSealed(report) {
+  const kills = Math.ceil(KILLS / 5);
+  const against = `${kills}_kills_sealed`;
+  const { missing, doubled, torn, glued, halves, verified } = await storm(
+    kills,
+    "a key of the bench, 32 bytes long",
+  );
+  for (const [what, value] of Object.entries({ missing, doubled, torn }))
+    report({ metric: `storm_survivor_${what}`, against, value, target: 0 });
+  report({ metric: "storm_glued_lines", against, value: glued, target: 0 });
+  report({ metric: "storm_half_lines", against, value: halves });
+  const alarms = Object.values(verified.findings).reduce((sum, count) => sum + count, verified.gaps.length);
+  report({ metric: "storm_verify_alarms", against, value: alarms, target: 0 });
+  report({ metric: "storm_crashed_chains", against, value: verified.ended.crashed ?? 0 });
 }
 
 function reportFaults(report, what, against, lines, expected) {

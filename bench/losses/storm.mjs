@@ -1,7 +1,8 @@
 /**
  * A storm of SIGKILLs: victims write to a file as fast as they can and are killed at random moments, while one
  * process, which goes through log4js as users do, writes to the same file and lives. What it was told to have
- * written is counted here, outside of it: `storm.mjs KILLS` prints the result as one JSON object.
+ * written is counted here, outside of it: `storm.mjs KILLS [KEY]` prints the result as one JSON object. With a key all
+ * of them seal what they write, and the trail that is left is verified.
  *
  * @module
  */
@@ -10,11 +11,13 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createRequire } from "node:module";
 import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { fileIn } from "../appender/contenders.mjs";
 import { createTally } from "./tally.mjs";
 
+const require = createRequire(import.meta.url);
 const MAX_BYTES = 1_000_000;
 /** Victims at the same time. */
 const VICTIMS = 3;
@@ -22,16 +25,17 @@ const VICTIMS = 3;
 const LIFE_MS = 50;
 const START_MS = 80;
 const KILLED_EARLY = 0.1;
-/** Backups older than this are counted and deleted, so that the storm needs no disk. */
+/** Backups older than this are counted and deleted, so that the storm needs no disk; sealed ones stay to be verified. */
 const SETTLED_MS = 5000;
 
 /**
+ * @param key - for sealing
  * @returns `{ kills, seconds, told, rotations }` and the survivor's `missing`, `doubled`, `torn` records; `glued`
- *   lines and `halves` of lines of whomever
+ *   lines and `halves` of lines of whomever; `verified` if sealed
  */
-export async function storm(kills) {
+export async function storm(kills, key) {
   const folder = mkdtempSync(join(tmpdir(), "audit-storm-"));
-  const survivor = startSurvivor(folder);
+  const survivor = startSurvivor(folder, key);
   try {
     const began = performance.now();
     const tally = createTally(survivor.process.pid);
@@ -40,29 +44,49 @@ export async function storm(kills) {
     const collect = async (olderThan) => {
       for (const path of backupsIn(folder, olderThan)) {
         tally.addFile(path);
-        unlinkSync(path);
+        if (!key) unlinkSync(path);
         rotations += 1;
         await turn();
       }
     };
-    const killing = Promise.all(sharesOf(kills).map((share) => killOneByOne(share, folder)));
+    const killing = Promise.all(sharesOf(kills).map((share) => killOneByOne(share, folder, key)));
     const over = killing.then(() => true);
-    while (!(await Promise.race([over, delay(1000, false)]))) await collect(Date.now() - SETTLED_MS);
+    while (!(await Promise.race([over, delay(1000, false)])))
+      if (!key) await collect(Date.now() - SETTLED_MS);
     const told = await survivor.end();
     await collect(Number.POSITIVE_INFINITY);
     tally.addFile(fileIn(folder));
     const seconds = (performance.now() - began) / 1000;
-    return { kills, seconds, told, rotations, missing: tally.missing(told), ...tally.counts };
+    const verified = key && (await verifiedIn(folder, key));
+    return { kills, seconds, told, rotations, missing: tally.missing(told), ...tally.counts, verified };
   } finally {
     survivor.process.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+/** What `verify` says of the trail: how many findings of each kind, how the chains ended. */
+async function verifiedIn(folder, key) {
+  const { verify } = require("../../dist/read/verify/verify.js");
+  const { status, findings, gaps, chains } = await verify(folder, { key: Buffer.from(key) });
+  return {
+    status,
+    findings: countOf(findings.map(({ kind }) => kind)),
+    gaps,
+    ended: countOf(chains.map(({ ended }) => ended)),
+  };
+}
+
+function countOf(kinds) {
+  const counts = {};
+  for (const kind of kinds) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}
+
 /** Tells, before it ends, of each record whose call has returned. */
-function startSurvivor(folder) {
+function startSurvivor(folder, key) {
   const child = spawn(process.execPath, [here("end.mjs"), "logger:memory", "steady", "0", folder], {
-    env: { ...process.env, MAX_BYTES: String(MAX_BYTES) },
+    env: { ...process.env, MAX_BYTES: String(MAX_BYTES), ...(key && { SEAL_KEY: key }) },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const closed = once(child, "close");
@@ -83,9 +107,10 @@ function sharesOf(kills) {
   return Array.from({ length: VICTIMS }, (_, index) => Math.floor((kills + index) / VICTIMS));
 }
 
-async function killOneByOne(count, folder) {
+async function killOneByOne(count, folder, key) {
+  const args = [here("victim.cjs"), fileIn(folder), String(MAX_BYTES), ...(key ? [key] : [])];
   for (let killed = 0; killed < count; killed += 1) {
-    const victim = spawn(process.execPath, [here("victim.cjs"), fileIn(folder), String(MAX_BYTES)], {
+    const victim = spawn(process.execPath, args, {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const ended = once(victim, "exit");
@@ -112,5 +137,5 @@ function here(name) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.stdout.write(`${JSON.stringify(await storm(Number(process.argv[2])))}\n`);
+  process.stdout.write(`${JSON.stringify(await storm(Number(process.argv[2]), process.argv[3]))}\n`);
 }

@@ -1,6 +1,6 @@
 /**
- * A process that only writes, as fast as it can, until it is killed: `victim.cjs FILE MAX_BYTES`. It loads nothing but
- * our writer, so that many a second can be started.
+ * A process that only writes, as fast as it can, until it is killed: `victim.cjs FILE MAX_BYTES [SEAL_KEY]`. It loads
+ * nothing but our writer, so that many a second can be started.
  *
  * @module
  */
@@ -8,7 +8,7 @@ const { writeSync } = require("node:fs");
 const { THREAD_FILE } = require("../../dist/writer/crew.js");
 const { openWriter } = require("../../dist/writer/writers.js");
 
-const [path, maxBytes] = process.argv.slice(2);
+const [path, maxBytes, key] = process.argv.slice(2);
 const writer = openWriter(
   {
     path,
@@ -21,6 +21,7 @@ const writer = openWriter(
     onFull: "block",
     maxBlockMs: 60_000,
     threadFile: THREAD_FILE,
+    ...(key && { seal: require("../../dist/log/seal.js").sealSettings({ key }) }),
   },
   () => "{}",
 );
