@@ -5,14 +5,14 @@
  * Each variant is a process of its own, and all are alive at once; bursts go to them in random order. So the
  * server without audit does not pay for the AsyncLocalStorage of the others.
  */
-import { execFileSync, fork } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { openConnections } from "./http/client.mjs";
+import { memoryOver } from "./http/memory.mjs";
+import { startServers } from "./http/servers.mjs";
 
-const CONNECTIONS = 32;
 const WARM_UP = 3000;
 const BURST = 800;
 /** A longer run: AUDIT_BENCH_REQUESTS=1000000. */
@@ -33,7 +33,7 @@ export async function bench({ rounds, report, progress }) {
   try {
     for (const { framework, peers, target } of frameworks) {
       progress(`${framework}: CPU and throughput, ${rounds} rounds`);
-      const servers = await startAll(framework, ["none", "audit", ...peers], directory);
+      const servers = await startServers(framework, ["none", "audit", ...peers], directory);
       const samples = await bursts(servers, rounds);
       reportCost(framework, samples, target, report);
       progress(`${framework}: latency at half load`);
@@ -49,29 +49,6 @@ export async function bench({ rounds, report, progress }) {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-async function startAll(framework, variants, directory) {
-  const servers = new Map();
-  for (const variant of variants) {
-    const file = join(directory, `${framework}-${variant}.log`);
-    const child = fork(new URL("http/server.mjs", import.meta.url), [framework, variant, file]);
-    const answer = () => new Promise((resolve) => child.once("message", resolve));
-    const { port } = await answer();
-    servers.set(variant, {
-      connections: await openConnections(port, CONNECTIONS),
-      usage() {
-        child.send("usage");
-        return answer();
-      },
-      stop: () =>
-        new Promise((resolve) => {
-          child.once("exit", resolve);
-          child.kill("SIGKILL");
-        }),
-    });
-  }
-  return servers;
 }
 
 /** For each variant, microseconds of main-thread CPU a request and requests a second, one pair a round. */
@@ -144,10 +121,7 @@ function reportInProcess(framework, directory, report) {
 }
 
 async function reportMemory(server, report) {
-  await server.connections.burst(Math.round(MEMORY_REQUESTS / 5));
-  const { memory: early } = await server.usage();
-  await server.connections.burst(MEMORY_REQUESTS);
-  const { memory: late } = await server.usage();
+  const [early, late] = await memoryOver(server, MEMORY_REQUESTS);
   report({
     metric: "express_memory_ratio",
     against: "a_fifth_of_the_requests",

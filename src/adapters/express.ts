@@ -8,7 +8,7 @@ import type { Application, NextFunction, Request, RequestHandler, Response } fro
 import type { Edge } from "../capture/http/recorder.js";
 import type { RequestCapture } from "../capture/http/requests.js";
 import type { Requests } from "../capture/http/running.js";
-import { captureUpgrades, type Emitter } from "../capture/http/server.js";
+import { captureBeside, type Emitter } from "../capture/http/server.js";
 import { guarded } from "../health.js";
 import { watchErrors } from "./express-errors.js";
 import { routePattern } from "./express-route.js";
@@ -37,7 +37,7 @@ export function expressAdapter(requests: Requests, describe: DescribeRoute = rou
 
 function watchApplication(request: Request, capture: RequestCapture): void {
   const server = (request.socket as { server?: Emitter } | null)?.server;
-  if (server) captureUpgrades(server, capture);
+  if (server) captureBeside(server, capture);
   watchErrors(request.app as Application, capture);
 }
 

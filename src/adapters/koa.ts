@@ -6,7 +6,7 @@
 import type { Context, Middleware, Next } from "koa";
 import type { Edge } from "../capture/http/recorder.js";
 import { runningRequests, type Requests } from "../capture/http/running.js";
-import { captureUpgrades, type Emitter } from "../capture/http/server.js";
+import { captureBeside, type Emitter } from "../capture/http/server.js";
 import { describeHandler, routeOnly, type DescribeRoute } from "./handler.js";
 
 /**
@@ -20,7 +20,7 @@ export function koaAdapter(requests: Requests, describe: DescribeRoute = routeOn
     const capture = requests();
     if (capture === undefined) return next();
     const server = (context.req.socket as { server?: Emitter } | null)?.server;
-    if (server) captureUpgrades(server, capture);
+    if (server) captureBeside(server, capture);
     const recorder = capture.begin(context.req, context.res, edge, context);
     try {
       await capture.run(recorder, next);

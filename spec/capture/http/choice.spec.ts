@@ -80,6 +80,7 @@ describe("options for requests", () => {
   it("have defaults, and are refused when they are wrong", () => {
     assert.deepEqual(v.parse(requestOptionsSchema, {}), {
       skip: [],
+      unreadable: true,
       bodies: true,
       headers: true,
       bodyLimit: 65_536,

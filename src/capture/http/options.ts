@@ -41,6 +41,12 @@ export interface RequestOptions {
    * fails is recorded. Default: nothing is left out.
    */
   readonly skip?: readonly Noise[] | undefined;
+  /**
+   * Whether requests are recorded that Node cannot read (400, 413, 431), or whose head does not come in time (408), and
+   * that therefore reach no handler. Their method and path are empty where they could not be read. Default `true`; with
+   * `include` or `only` they are not recorded.
+   */
+  readonly unreadable?: boolean | undefined;
   /** Default `true`. */
   readonly bodies?: Bodies | undefined;
   /** Default `true`. */
@@ -97,6 +103,7 @@ export const requestOptionsSchema = v.strictObject({
   exclude: v.optional(pathRules),
   only: v.optional(v.picklist(["decorated"])),
   skip: v.optional(v.array(v.picklist(["health", "static"])), []),
+  unreadable: v.optional(v.boolean(), true),
   bodies: v.optional(bodies, true),
   headers: v.optional(v.boolean(), true),
   bodyLimit: v.optional(bodyLimit, 65_536),
@@ -137,6 +144,7 @@ export interface RequestPolicy {
   readonly actor: FromRequest<ActorLike>;
   readonly only: "decorated" | undefined;
   readonly skip: readonly Noise[];
+  readonly unreadable: boolean;
   readonly requestIdHeader: string | false;
   readonly trust: ReturnType<typeof trustFunction> | null;
   readonly stated: Pick<RequestOptions, "tenant" | "reason" | "onBehalfOf">;
@@ -159,6 +167,7 @@ export function requestPolicy(options: RequestOptions, actor: FromRequest<ActorL
     actor,
     only: checked.only,
     skip: checked.skip,
+    unreadable: checked.unreadable && checked.include === undefined && checked.only === undefined,
     requestIdHeader: checked.requestIdHeader && checked.requestIdHeader.toLowerCase(),
     trust: checked.trustProxy === undefined ? null : trustFunction(checked.trustProxy),
     stated: checked,

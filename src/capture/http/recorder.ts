@@ -13,6 +13,7 @@ import { activityLine, type RequestValues } from "./activity.js";
 import { BodyTee } from "./body.js";
 import { isNoise, pathOf } from "./choice.js";
 import { clientAddress, peerOf, plainAddress } from "./client-address.js";
+import { merged, noFacts } from "./facts.js";
 import { receivedHeaders, sentHead, sentHeaders } from "./headers.js";
 import { MultipartReader, multipartBoundary } from "./multipart.js";
 import type { Detail, RequestPolicy } from "./options.js";
@@ -61,6 +62,7 @@ export class RequestRecorder implements RequestPart {
   #answerEnded = false;
   #sent = false;
   #timeout: Error | null = null;
+  #refusal: { readonly error: Error; readonly status: number | null } | null = null;
   #over = false;
 
   /** @param source - what the application's functions (`actor`, `tenant` …) are given */
@@ -113,7 +115,7 @@ export class RequestRecorder implements RequestPart {
   }
 
   enrich(facts: RequestFacts): void {
-    this.#facts = this.#facts === noFacts ? facts : merged(this.#facts, facts);
+    this.#facts = merged(this.#facts, facts);
     if (facts.skipped) this.context.recordId = null;
     // The handler may log the person out: look before.
     if (facts.decorated) this.context.actor();
@@ -128,6 +130,11 @@ export class RequestRecorder implements RequestPart {
   /** Nothing has passed for as long as the server allows; Node closes the connection, or the application decides. */
   timedOut(): void {
     this.#timeout = new Error("The server's timeout passed");
+  }
+
+  /** Node does not go on reading it, and answers in the application's place, if nothing was answered. */
+  refused(error: Error, status: number | null): void {
+    this.#refusal = { error, status };
   }
 
   /** All of the answer was handed to the operating system. */
@@ -164,7 +171,7 @@ export class RequestRecorder implements RequestPart {
   #outcome(): Outcome {
     if (this.#sent && !(this.ownResponse && brokenOff(this.response)))
       return outcomeOfStatus(this.response.statusCode);
-    if (this.#cutOff()) return "failure";
+    if (this.#refusal !== null || this.#cutOff()) return "failure";
     const errored = this.response.errored as NodeJS.ErrnoException | null;
     // Newer Nodes put this error on answers that were waiting for an earlier one when the client went.
     return errored && errored.code !== "ECONNRESET" ? "failure" : "aborted";
@@ -187,7 +194,9 @@ export class RequestRecorder implements RequestPart {
     if (outcome === "success" && isNoise(this.#policy.skip, method, this.#path)) return null;
     const bodies = facts.bodies !== false;
     const headers = facts.headers ?? this.#detail.headers;
-    const answered = this.response.headersSent;
+    const refusal = this.#refusal;
+    // What the application writes after Node has answered goes nowhere.
+    const answered = refusal?.status == null && this.response.headersSent;
     return {
       kind: "request",
       context: this.context,
@@ -199,12 +208,15 @@ export class RequestRecorder implements RequestPart {
       clientIp: this.#clientIp(),
       requestHeaders: headers ? this.#receivedHeaders() : bodyHeaders(this.#headers).flat(),
       requestBody: (bodies && this.#requestBody?.taken(this.#arrivedWhole())) || null,
-      status: answered ? this.response.statusCode : null,
+      status: answered ? this.response.statusCode : (refusal?.status ?? null),
       responseHeaders: this.#answeredHeaders(answered, headers),
       responseBody: (bodies && answered && this.#takenAnswer(method)) || null,
       outcome,
       error:
-        this.#error ?? this.response.errored ?? (outcome === "failure" && !this.#sent ? this.#timeout : null),
+        refusal?.error ??
+        this.#error ??
+        this.response.errored ??
+        (outcome === "failure" && !this.#sent ? this.#timeout : null),
       durationMs: performance.now() - this.#began,
       route: facts.route ?? null,
       handler: facts.handler ?? null,
@@ -274,7 +286,6 @@ function brokenOff(response: ServerResponse): boolean {
   return stream !== undefined && (stream.aborted === true || (stream.rstCode ?? 0) !== 0);
 }
 
-const noFacts: RequestFacts = Object.freeze({});
 const noBody: CapturedBody = Object.freeze({ chunks: [], bytes: 0, truncated: false });
 
 function requestTee(headers: IncomingHttpHeaders, limit: number): BodyTee {
@@ -292,20 +303,6 @@ function bodyHeaders(headers: Readonly<Record<string, unknown>>): [string, strin
 }
 
 const bodyHeaderNames = new Set(["content-type", "content-encoding"]);
-
-/** Both together; a field that is `undefined` or `null` says nothing. */
-function merged(known: RequestFacts, more: RequestFacts): RequestFacts {
-  return {
-    route: more.route ?? known.route ?? null,
-    handler: more.handler ?? known.handler ?? null,
-    action: more.action ?? known.action ?? null,
-    decorated: more.decorated ?? known.decorated ?? false,
-    skipped: more.skipped ?? known.skipped ?? false,
-    bodies: more.bodies ?? known.bodies,
-    headers: more.headers ?? known.headers,
-    ...((more.extra || known.extra) && { extra: { ...known.extra, ...more.extra } }),
-  };
-}
 
 function keep(tee: BodyTee | null, chunk: unknown, encoding: unknown): void {
   try {

@@ -8,6 +8,7 @@ import type { ActorLike } from "../../context/actor.js";
 import { currentContext, runInContext } from "../../context/context.js";
 import { fault, guarded } from "../../health.js";
 import type { Emit, Undo } from "../capture.js";
+import type { RequestEvent } from "../event.js";
 import { OpenRequests } from "./open-requests.js";
 import { requestPolicy, type FromRequest, type RequestOptions, type RequestPolicy } from "./options.js";
 import { RequestRecorder, type Edge } from "./recorder.js";
@@ -75,6 +76,25 @@ export class RequestCapture {
     this.#watched.add(target);
     const undo = guarded("capture.http", watch);
     if (undo) this.#undos.push(undo);
+  }
+
+  /**
+   * A request that cannot be read, and so reaches no handler; one a connection, whoever sees it.
+   *
+   * @returns tells of it, with the status that it was answered with; later calls do nothing. `null` if it is not recorded
+   */
+  unreadable(
+    socket: object,
+    event: (status: number | null) => RequestEvent,
+  ): ((status: number | null) => void) | null {
+    if (this.#stopped || !this.#policy.unreadable || this.#watched.has(socket)) return null;
+    this.#watched.add(socket);
+    let told = false;
+    return (status) => {
+      if (told || this.#stopped) return;
+      told = true;
+      guarded("capture.http", () => this.#emit(event(status)));
+    };
   }
 
   /** Requests under way. */

@@ -4,9 +4,11 @@
  * @module
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { callInContext } from "../../context/context.js";
 import type { Undo } from "../capture.js";
+import { watchClientError } from "./client-error.js";
 import type { RequestCapture } from "./requests.js";
 import { watchUpgrade } from "./upgrade.js";
 
@@ -14,7 +16,7 @@ import { watchUpgrade } from "./upgrade.js";
 export type Emitter = Pick<Server, "emit">;
 
 /**
- * Records every request that the server shows its listeners, upgrades included.
+ * Records every request that the server shows its listeners, upgrades included, and those that Node refuses itself.
  *
  * @param server - before or after `listen`
  */
@@ -30,24 +32,28 @@ export function captureServer(server: Emitter, requests: RequestCapture): Undo {
         throw error;
       }
     }
-    const call = (): boolean => apply(emit, self, args);
-    return isUpgrade(type) ? watchUpgrade(requests, message, answer as Duplex, call) : call();
+    return seeOther(requests, emit, self, args);
   });
 }
 
-/** Records the upgrades of a server whose plain requests are seen by a framework's middleware; once a capture. */
-export function captureUpgrades(server: Emitter, requests: RequestCapture): void {
-  requests.once(server, () =>
-    covering(server, (emit, self, args) => {
-      const [type, message, socket] = args as [string, IncomingMessage, Duplex];
-      const call = (): boolean => apply(emit, self, args);
-      return isUpgrade(type) ? watchUpgrade(requests, message, socket, call) : call();
-    }),
-  );
+/**
+ * Records what a framework's middleware cannot see of a server whose plain requests it sees: upgrades, and what Node
+ * answers in the application's place; once a capture.
+ */
+export function captureBeside(server: Emitter, requests: RequestCapture): void {
+  requests.once(server, () => covering(server, (emit, self, args) => seeOther(requests, emit, self, args)));
 }
 
-function isUpgrade(type: string): boolean {
-  return type === "upgrade" || type === "connect";
+function seeOther(requests: RequestCapture, emit: Emit, self: Emitter, args: unknown[]): boolean {
+  const [type, subject, socket] = args;
+  if (type === "upgrade" || type === "connect") {
+    const call = (): boolean => apply(emit, self, args);
+    return watchUpgrade(requests, subject as IncomingMessage, socket as Duplex, call);
+  }
+  if (type === "clientError") {
+    return watchClientError(requests, subject as Error, socket as Socket, () => apply(emit, self, args));
+  }
+  return apply(emit, self, args);
 }
 
 type Emit = Server["emit"];
