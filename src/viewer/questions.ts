@@ -24,25 +24,77 @@ const ROW = `record_id, timestamp, log, name, level, outcome, service_name, user
 
 type Answer = Record<string, unknown>;
 
-/** How many records there are over time, and how they ended. */
+/** The widest bars that were drawn of a trail so far. */
+const widest = new WeakMap<TrailStore, number>();
+
+/**
+ * How many records there are over time, and how they ended.
+ *
+ * How wide a bar is depends on the first and the last record. That they are those of the whole trail is a good guess, which
+ * spares looking for them first: then one look is enough.
+ */
 export async function density(store: TrailStore, filter: RecordFilter): Promise<Answer> {
-  const { sql, values } = where(filter);
-  const [span] = await store.ask(
-    `SELECT epoch_ms(min(time)) AS first, epoch_ms(max(time)) AS last, count(*) AS count,
-       count(*) FILTER (outcome <> 'success') AS not_ok FROM records WHERE ${sql}`,
-    values,
-  );
-  const { first, last } = span as { first: number | null; last: number | null };
+  const isOfAllTimes = filter.since === undefined && filter.until === undefined;
+  const guess = isOfAllTimes ? widest.get(store) : undefined;
+  const guessed = guess === undefined ? undefined : await barsOf(store, filter, guess);
+  const span = guessed ? spanOf(guessed) : await foundSpan(store, filter);
+  const { first, last } = span;
   if (first === null || last === null) return { ...span, step: 0, bars: [] };
   const step = STEPS_MS.find((one) => (last - first) / one <= BARS) ?? STEPS_MS.at(-1)!;
+  widest.set(store, Math.max(step, widest.get(store) ?? 0));
+  const bars = guessed && guess === step ? guessed : await barsOf(store, filter, step);
+  return {
+    ...span,
+    step,
+    bars: bars.flatMap(({ at, count, failed, other }) => (at === null ? [] : [{ at, count, failed, other }])),
+  };
+}
+
+interface Span {
+  /** Milliseconds since the epoch. */
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly count: number;
+  readonly not_ok: number;
+}
+
+interface Bar extends Span {
+  /** Where it begins; null for records whose time is none. */
+  readonly at: number | null;
+  readonly failed: number;
+  readonly other: number;
+}
+
+const SPAN = `epoch_ms(min(time)) AS first, epoch_ms(max(time)) AS last, count(*) AS count,
+  count(*) FILTER (outcome <> 'success') AS not_ok`;
+
+async function foundSpan(store: TrailStore, filter: RecordFilter): Promise<Span> {
+  const { sql, values } = where(filter);
+  const [span] = await store.ask(`SELECT ${SPAN} FROM records WHERE ${sql}`, values);
+  return span as unknown as Span;
+}
+
+function spanOf(bars: readonly Bar[]): Span {
+  const timed = bars.filter(({ at }) => at !== null);
+  return {
+    first: timed[0]?.first ?? null,
+    last: timed.at(-1)?.last ?? null,
+    count: bars.reduce((sum, { count }) => sum + count, 0),
+    not_ok: bars.reduce((sum, { not_ok }) => sum + not_ok, 0),
+  };
+}
+
+/** Of `step` milliseconds each, in the order of time; those without a record are left out. */
+async function barsOf(store: TrailStore, filter: RecordFilter, step: number): Promise<Bar[]> {
+  const { sql, values } = where(filter);
   const bars = await store.ask(
-    `SELECT epoch_ms(time) // ${step} * ${step} AS at, count(*) AS count,
+    `SELECT epoch_ms(time) // ${step} * ${step} AS at, ${SPAN},
        count(*) FILTER (outcome = 'failure') AS failed,
        count(*) FILTER (outcome IN ('denied', 'aborted', 'unknown')) AS other
-     FROM records WHERE ${sql} AND time IS NOT NULL GROUP BY 1 ORDER BY 1`,
+     FROM records WHERE ${sql} GROUP BY 1 ORDER BY 1`,
     values,
   );
-  return { ...span, step, bars };
+  return bars as unknown as Bar[];
 }
 
 /** A place in the order of the table: what comes before it, newest first. */
