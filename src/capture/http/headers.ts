@@ -1,5 +1,5 @@
 /**
- * The headers of an answer, as they went over the wire.
+ * The headers of messages, as they went over the wire.
  *
  * `getHeaders()` does not know what `writeHead(status, headers)` was given (Fastify answers that way), nor what
  * Node added. The text that Node wrote does; it is not documented, so there is a fallback.
@@ -7,7 +7,8 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { headersFromHead } from "../../record/http.js";
+import { headersFrom, headersFromHead, headerText } from "../../record/http.js";
+import type { SeenHeaders } from "../event.js";
 
 /** The head of an answer as it was sent, its first line included; `undefined` if there is no such text. */
 export function sentHead(response: ServerResponse): string | undefined {
@@ -41,10 +42,15 @@ export function receivedHeaders(message: IncomingMessage): readonly string[] {
   return headers;
 }
 
-/** The first value of `name` in raw headers; `name` in lower case. */
-export function rawHeader(raw: readonly string[], name: string): string | undefined {
-  for (let at = 0; at < raw.length; at += 2) {
-    if (raw[at]?.toLowerCase() === name) return raw[at + 1];
+const CONTENT_TYPE = /\r\ncontent-type:[ \t]*([^\r\n]*)/i;
+
+/** What headers say of the body, without reading all of them. */
+export function contentTypeOf(headers: SeenHeaders): string {
+  if (typeof headers === "string") return CONTENT_TYPE.exec(headers)?.[1] ?? "";
+  if (!Array.isArray(headers)) return headerText(headersFrom(headers), "content-type");
+  const list = headers as readonly string[];
+  for (let at = 0; at + 1 < list.length; at += 2) {
+    if (list[at]!.length === 12 && list[at]!.toLowerCase() === "content-type") return list[at + 1]!;
   }
-  return undefined;
+  return "";
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { guarded } from "../../health.js";
+import { fault } from "../../health.js";
 import type { Undo } from "../capture.js";
 
 /** A message, as far as it is known: each field is checked before it is believed. */
@@ -14,7 +14,12 @@ export type Message = Readonly<Record<string, any>>;
 export function listen(listeners: Readonly<Record<string, (message: Message) => void>>): Undo {
   const undos = Object.entries(listeners).map(([channel, listener]) => {
     const subscriber = (message: unknown): void => {
-      guarded("capture.outbound", () => listener(message as Message));
+      // No `guarded`: this runs several times for each call, and a closure each time is felt.
+      try {
+        listener(message as Message);
+      } catch (error) {
+        fault("capture.outbound", error);
+      }
     };
     subscribe(channel, subscriber);
     return () => unsubscribe(channel, subscriber);

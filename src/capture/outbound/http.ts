@@ -8,7 +8,7 @@
  */
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Undo } from "../capture.js";
-import { sentHeaders } from "../http/headers.js";
+import { sentHead, sentHeaders } from "../http/headers.js";
 import { listen } from "./channels.js";
 import type { Begin, LiveCalls } from "./outbound.js";
 import type { OutboundCall } from "./outbound-call.js";
@@ -20,8 +20,7 @@ export function subscribeHttp(begin: Begin, live: LiveCalls): Undo {
   const made = (request: Request): void => {
     if (known.has(request)) return;
     known.add(request);
-    begin(request, urlOf(request));
-    const call = live.get(request);
+    const call = beginning(request, begin);
     if (!call) return;
     // An answer may begin before the request has been written.
     if (request.res) answering(request, request.res, call);
@@ -50,7 +49,7 @@ export function subscribeHttp(begin: Begin, live: LiveCalls): Undo {
 function answering(request: Request, response: IncomingMessage, call: OutboundCall): void {
   describe(call, request);
   call.status = response.statusCode ?? null;
-  call.responseHeaders = { ...response.headers };
+  call.responseHeaders = response.rawHeaders.slice();
   response.once("close", () => ended(request, response, call));
 }
 
@@ -66,17 +65,21 @@ function closed(request: Request, call: OutboundCall): void {
   describe(call, request);
   if (!request.res) return call.failed(null, "aborted");
   call.status = request.res.statusCode ?? null;
-  call.responseHeaders = { ...request.res.headers };
+  call.responseHeaders = request.res.rawHeaders.slice();
   call.answered(true);
 }
 
 function describe(call: OutboundCall, request: Request): void {
   call.method = request.method;
-  call.requestHeaders = sentHeaders(request as unknown as ServerResponse);
+  const message = request as unknown as ServerResponse;
+  call.requestHeaders = sentHead(message) ?? sentHeaders(message);
 }
 
-function urlOf(request: Request): string {
+function beginning(request: Request, begin: Begin): OutboundCall | undefined {
+  const { path } = request;
   // As a proxy is asked.
-  if (/^[a-z][a-z0-9+.-]*:\/\//iu.test(request.path)) return request.path;
-  return `${request.protocol}//${String(request.getHeader("host") ?? request.host)}${request.path}`;
+  const [, origin, rest] =
+    (!path.startsWith("/") && /^([a-z][a-z0-9+.-]*:\/\/[^/]*)(.*)$/isu.exec(path)) || [];
+  if (origin !== undefined) return begin(request, origin, rest!);
+  return begin(request, `${request.protocol}//${String(request.getHeader("host") ?? request.host)}`, path);
 }

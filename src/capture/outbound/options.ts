@@ -59,15 +59,42 @@ export const outboundOptionsSchema = v.strictObject({
 
 export type CheckedOutboundOptions = v.InferOutput<typeof outboundOptionsSchema>;
 
-/** The name of the service that a URL belongs to; `null` where its calls are not recorded. */
-export type ServiceOf = (url: URL) => string | null;
+/**
+ * The name of the service that a URL belongs to; `null` where its calls are not recorded.
+ *
+ * @param origin - scheme, host and port
+ * @param path - path and query
+ */
+export type ServiceOf = (origin: string, path: string) => string | null;
+
+/** Different origins that are remembered; beyond, all are forgotten. */
+const MAX_KNOWN = 1024;
 
 export function serviceFinder(options: CheckedOutboundOptions): ServiceOf {
   const included = hostMatcher(options.include);
   const excluded = hostMatcher(options.exclude);
-  return (url) => {
-    if ((included && !included(url)) || excluded?.(url)) return null;
+  const find: ServiceOf = (origin, path) => {
+    const url = URL.canParse(origin + path) ? new URL(origin + path) : null;
+    if (url === null || (included && !included(url)) || excluded?.(url)) return null;
     return Object.hasOwn(options.services, url.host) ? options.services[url.host]! : url.host;
+  };
+  const rules = [options.include, options.exclude].flat();
+  return rules.some((rule) => typeof rule === "function") ? find : byOrigin(find);
+}
+
+/** Where only the host decides, it does so once: to parse a URL takes longer than all else about whose call it is. */
+function byOrigin(find: ServiceOf): ServiceOf {
+  const known = new Map<string, string | null>();
+  return (origin, path) => {
+    // By anything else behind it the host could be another than it seems.
+    if (!path.startsWith("/")) return find(origin, path);
+    let service = known.get(origin);
+    if (service === undefined) {
+      service = find(origin, path);
+      if (known.size >= MAX_KNOWN) known.clear();
+      known.set(origin, service);
+    }
+    return service;
   };
 }
 

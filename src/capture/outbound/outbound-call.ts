@@ -6,34 +6,39 @@
 import type { Outcome } from "../../record/types.js";
 import { Call, outcomeOfAnswer, type CallOptions } from "../call.js";
 import type { Emit } from "../capture.js";
-import type { HttpCallEvent } from "../event.js";
+import type { HttpCallEvent, SeenHeaders } from "../event.js";
 import { BodyTee } from "../http/body.js";
+import { contentTypeOf } from "../http/headers.js";
 import { MultipartReader, multipartBoundary } from "../http/multipart.js";
 
-export type Headers = Readonly<Record<string, unknown>>;
+/** What the calls to one service have in common. */
+export interface OutboundKind {
+  /** The calls under way. */
+  readonly live: Map<object, OutboundCall>;
+  readonly emit: Emit;
+  readonly options: CallOptions;
+  /** How much is kept of each body, in bytes; `null`: bodies are not told. */
+  readonly limit: number | null;
+}
 
 export class OutboundCall {
   readonly #call: Call<HttpCallEvent>;
+  readonly #request: object;
   readonly #url: string;
-  readonly #limit: number | null;
-  readonly #forget: () => void;
+  readonly #kind: OutboundKind;
   #sent: BodyTee | null = null;
   #received: BodyTee | null = null;
   method = "GET";
-  /** Lower-case name → value. */
-  requestHeaders: Headers = {};
+  requestHeaders: SeenHeaders = [];
   status: number | null = null;
-  responseHeaders: Headers = {};
+  responseHeaders: SeenHeaders = [];
 
-  /**
-   * @param limit - how much is kept of each body, in bytes; `null`: bodies are not told
-   * @param forget - called when the call has been told
-   */
-  constructor(url: string, emit: Emit, options: CallOptions, limit: number | null, forget: () => void) {
-    this.#call = new Call(emit, options);
+  /** @param request - as Node or undici know it; it is forgotten when the call has been told */
+  constructor(request: object, url: string, kind: OutboundKind) {
+    this.#call = new Call(kind.emit, kind.options);
+    this.#request = request;
     this.#url = url;
-    this.#limit = limit;
-    this.#forget = forget;
+    this.#kind = kind;
   }
 
   sent(chunk: unknown): void {
@@ -60,7 +65,7 @@ export class OutboundCall {
   }
 
   #end(outcome: Outcome, error: unknown, whole: boolean): void {
-    this.#forget();
+    this.#kind.live.delete(this.#request);
     this.#call.end(() => ({
       protocol: this.#url.startsWith("https:") ? "https" : "http",
       method: this.method,
@@ -77,12 +82,12 @@ export class OutboundCall {
     }));
   }
 
-  #tee(headers: Headers): BodyTee | null {
-    if (this.#limit === null) return null;
-    const tee = new BodyTee(this.#limit);
-    const type = headers["content-type"];
-    const boundary = multipartBoundary(typeof type === "string" ? type : undefined);
-    if (boundary !== null) tee.multipart = new MultipartReader(boundary, this.#limit);
+  #tee(headers: SeenHeaders): BodyTee | null {
+    const { limit } = this.#kind;
+    if (limit === null) return null;
+    const tee = new BodyTee(limit);
+    const boundary = multipartBoundary(contentTypeOf(headers));
+    if (boundary !== null) tee.multipart = new MultipartReader(boundary, limit);
     return tee;
   }
 }

@@ -11,7 +11,7 @@ import { detailNow, type CallOptions } from "../call.js";
 import type { Emit, Undo } from "../capture.js";
 import { subscribeHttp } from "./http.js";
 import { serviceFinder, type CheckedOutboundOptions } from "./options.js";
-import { OutboundCall } from "./outbound-call.js";
+import { OutboundCall, type OutboundKind } from "./outbound-call.js";
 import { subscribeUndici } from "./undici.js";
 
 /** Everything but whose call it is, and how much is told of each service's. */
@@ -19,8 +19,13 @@ export interface OutboundTools extends Omit<CallOptions, "service" | "detail"> {
   readonly detailOf: (service: string) => ExternalDetail;
 }
 
-/** Begins a call of `request`, which goes to `url`; none where it is not to be recorded. */
-export type Begin = (request: object, url: string) => void;
+/** Different services whose calls' options are kept; beyond, all are made anew. */
+const MAX_KINDS = 1024;
+
+/**
+ * Begins a call of `request`, which goes to `path` at `origin`; none where it is not to be recorded.
+ */
+export type Begin = (request: object, origin: string, path: string) => OutboundCall | undefined;
 
 /** The calls under way, by the request as Node or undici know it. */
 export type LiveCalls = Map<object, OutboundCall>;
@@ -29,17 +34,26 @@ export type LiveCalls = Map<object, OutboundCall>;
 export function captureOutbound(emit: Emit, options: CheckedOutboundOptions, tools: OutboundTools): Undo {
   const live: LiveCalls = new Map();
   const serviceOf = serviceFinder(options);
-  const begin: Begin = (request, url) => {
+  const kinds = new Map<string, OutboundKind>();
+  const kindOf = (service: string, detail: CallOptions["detail"]): OutboundKind => {
+    const key = `${detail} ${service}`;
+    let kind = kinds.get(key);
+    if (kind === undefined) {
+      if (kinds.size >= MAX_KINDS) kinds.clear();
+      const limit = detail === "full" ? options.bodyLimit : null;
+      kinds.set(key, (kind = { live, emit, limit, options: { ...tools, service, detail } }));
+    }
+    return kind;
+  };
+  const begin: Begin = (request, origin, path) => {
     // What axios sends is told as axios's call.
-    if (live.has(request) || currentFrame()?.carries) return;
-    const service = URL.canParse(url) ? serviceOf(new URL(url)) : null;
+    if (live.has(request) || currentFrame()?.carries) return undefined;
+    const service = serviceOf(origin, path);
     const detail = service !== null && detailNow(tools.detailOf(service));
-    if (service === null || detail === false) return;
-    const limit = detail === "full" ? options.bodyLimit : null;
-    live.set(
-      request,
-      new OutboundCall(url, emit, { ...tools, service, detail }, limit, () => live.delete(request)),
-    );
+    if (service === null || detail === false) return undefined;
+    const call = new OutboundCall(request, origin + path, kindOf(service, detail));
+    live.set(request, call);
+    return call;
   };
   const undos = [
     ...(options.fetch ? [subscribeUndici(begin, live)] : []),

@@ -8,25 +8,23 @@
  */
 import type { Outcome } from "../../record/types.js";
 import type { Undo } from "../capture.js";
-import { headersFromHead } from "../../record/http.js";
+import type { SeenHeaders } from "../event.js";
 import { listen, type Message } from "./channels.js";
 import type { Begin, LiveCalls } from "./outbound.js";
-import type { Headers } from "./outbound-call.js";
 
 export function subscribeUndici(begin: Begin, live: LiveCalls): Undo {
   return listen({
     "undici:request:create": ({ request }) => {
       if (request.method === "CONNECT" || request.upgrade) return;
-      begin(request, originOf(request) + request.path);
-      const call = live.get(request);
+      const call = begin(request, originOf(request), String(request.path));
       if (!call) return;
       call.method = String(request.method);
       call.requestHeaders = headersOf(request.headers);
     },
     // The body is not asked for before its request is written, when its headers are whole.
-    "undici:client:sendHeaders": ({ request }) => {
+    "undici:client:sendHeaders": ({ request, headers }) => {
       const call = live.get(request);
-      if (call) call.requestHeaders = headersOf(request.headers);
+      if (call) call.requestHeaders = typeof headers === "string" ? headers : headersOf(request.headers);
     },
     "undici:request:headers": ({ request, response }) => {
       const call = live.get(request);
@@ -46,20 +44,20 @@ function originOf({ origin }: Message): string {
 }
 
 /** Name, value, name, value … of texts, lists or bytes; in old versions, the text that goes over the wire. */
-function headersOf(headers: unknown): Headers {
-  if (typeof headers === "string") return headersFromHead(`\r\n${headers}`);
-  const all: Record<string, unknown> = {};
+function headersOf(headers: unknown): SeenHeaders {
+  if (typeof headers === "string") return `\r\n${headers}`;
+  const all: string[] = [];
   if (!Array.isArray(headers)) return all;
   for (let at = 0; at + 1 < headers.length; at += 2) {
-    const name = textOf(headers[at]).toLowerCase();
-    const value = Array.isArray(headers[at + 1]) ? headers[at + 1].map(textOf) : textOf(headers[at + 1]);
-    all[name] = Object.hasOwn(all, name) ? [all[name], value].flat() : value;
+    const name = textOf(headers[at]);
+    for (const value of [headers[at + 1] as unknown].flat()) all.push(name, textOf(value));
   }
   return all;
 }
 
 function textOf(value: unknown): string {
-  return value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : String(value);
+  if (!(value instanceof Uint8Array)) return String(value);
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1");
 }
 
 /**
