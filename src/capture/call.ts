@@ -4,6 +4,7 @@
  * @module
  */
 import { currentContext, type AuditContext, type ExternalDetail } from "../context/context.js";
+import { propagationHeaders } from "../context/trace.js";
 import { fault } from "../health.js";
 import type { Outcome } from "../record/types.js";
 import type { Emit } from "./capture.js";
@@ -50,6 +51,15 @@ export class Call<Event extends CallEvent> {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /**
+   * What tells the service of the trace that came in, by header; empty without one: then what goes over the wire is as
+   * without us.
+   */
+  traceHeaders(): readonly (readonly [name: string, value: string])[] {
+    if (!this.context || this.context.traceId === null) return [];
+    return Object.entries(propagationHeaders(this.context, this.recordId, null));
   }
 
   /** @param facts - asked for once, and guarded: reading a response may run code of the application's */

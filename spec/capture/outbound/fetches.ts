@@ -23,6 +23,8 @@ afterEach(() => {
   service.arrived.length = 0;
 });
 
+const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 const parts = (path: string, response: object, more: { request?: object; [field: string]: unknown } = {}) => {
   const { request, ...rest } = more;
   return {
@@ -294,6 +296,50 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
       }
       assert.equal(new Set(records.map(({ user }) => user.id)).size, 60);
       assert.ok(new Set(service.arrived.map(({ socket }) => socket)).size < 180);
+    });
+
+    it("sends the trace that came in on only where that was asked for, and never over the application's own", async () => {
+      const trace = { traceparent: TRACE, tracestate: "a=1", baggage: "k=v" };
+      const ask = (path: string, headers = {}) =>
+        runAs(trace, () => call(service.url + path, { headers }).then((answer) => answer.text()));
+      const heads = () =>
+        service.arrived.map(({ headers }) => [headers.traceparent, headers.tracestate, headers.baggage]);
+      listenOutbound();
+      await ask("/end");
+      heard().stop();
+      listenOutbound({ propagate: ["elsewhere.example"] });
+      await ask("/end");
+      heard().stop();
+      assert.deepEqual(
+        heads(),
+        [[], []].map(() => [undefined, undefined, undefined]),
+      );
+      service.arrived.length = 0;
+      const { records, settled } = listenOutbound({ propagate: "127.0.0.1" });
+      await ask("/redirect/0", { "x-team": "ward" });
+      await ask("/end", { Traceparent: "own" });
+      await call(`${service.url}/end`).then((answer) => answer.text());
+      await settled(4);
+      assert.equal(service.arrived[0]!.headers["x-team"], "ward");
+      const sent = heads();
+      assert.deepEqual(sent[3], [undefined, undefined, undefined], "no trace came in");
+      assert.equal(sent[2]![0], "own");
+      for (const [index, [traceparent, tracestate, baggage]] of sent.slice(0, 3).entries()) {
+        if (index < 2)
+          assert.match(
+            traceparent as string,
+            /^00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b71)[0-9a-f]{16}-01$/u,
+          );
+        assert.deepEqual(
+          [tracestate, baggage],
+          ["a=1", `audit-parent-id=${records[index]!["record_id"]},k=v`],
+        );
+        assert.equal(
+          records[index]!["request_repr"].headers.baggage,
+          baggage,
+          "the record has what was sent",
+        );
+      }
     });
 
     it("under way when audit stops is unknown, and goes on", async () => {

@@ -25,6 +25,10 @@ afterEach(() => {
   service.arrived.length = 0;
 });
 
+const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/** Whether this Node tells of a request when it is made. */
+const EARLY = Number(process.versions.node.split(".")[0]) >= 24;
+
 /** Calls, and reads the answer to its end. */
 async function call(path: string, options: RequestOptions = {}, body?: string): Promise<Buffer> {
   const request = http.request(service.url + path, options).end(body);
@@ -235,6 +239,39 @@ describe("a call by http.request", () => {
     assert.deepEqual(
       records.map(({ outcome, request_repr }) => [outcome, request_repr.endpoint]),
       [["unknown", `${service.url}/wait/60`]],
+    );
+  });
+
+  it("sends the trace that came in on where that was asked for, if Node tells of a request before it is written", async () => {
+    const trace = { traceparent: TRACE, baggage: "k=v" };
+    const { records, settled } = listenOutbound({ propagate: true });
+    await runAs(trace, () => call("/end", { headers: { "X-Team": "ward" } }));
+    await runAs(trace, () => call("/end", { headers: { Baggage: "own=1" } }));
+    await runAs(trace, () => call("/end", { headers: ["host", "127.0.0.1", "x-team", "ward"] as never }));
+    await call("/end");
+    await settled(4);
+    const sent = service.arrived.map(({ headers }) => [headers.traceparent?.slice(0, 35), headers.baggage]);
+    const traced = TRACE.slice(0, 35);
+    const parent = `audit-parent-id=${records[0]!["record_id"]},k=v`;
+    assert.deepEqual(
+      sent,
+      EARLY
+        ? [
+            [traced, parent],
+            [traced, "own=1"],
+            [undefined, undefined],
+            [undefined, undefined],
+          ]
+        : [
+            [undefined, undefined],
+            [undefined, "own=1"],
+            [undefined, undefined],
+            [undefined, undefined],
+          ],
+    );
+    assert.equal(records[0]!["request_repr"].headers.baggage, sent[0]![1], "the record has what was sent");
+    assert.ok(
+      service.arrived.slice(0, 3).every(({ headers }, index) => index === 1 || headers["x-team"] === "ward"),
     );
   });
 });

@@ -11,7 +11,6 @@ import type {
   AxiosResponse,
   InternalAxiosRequestConfig,
 } from "axios";
-import { propagationHeaders } from "../../context/trace.js";
 import type { CallFrame } from "../../context/context.js";
 import { callAsPart } from "../../context/run.js";
 import { guarded } from "../../health.js";
@@ -106,10 +105,7 @@ export class LogicalCall {
   going(pass: Pass, config: InternalAxiosRequestConfig): void {
     pass.config = config;
     pass.start = performance.now();
-    const { context, recordId } = this.#call;
-    // Without a trace that came in, nothing is sent on: what goes over the wire is as without us.
-    if (!context || context.traceId === null) return;
-    for (const [name, value] of Object.entries(propagationHeaders(context, recordId, null))) {
+    for (const [name, value] of this.#call.traceHeaders()) {
       if (!config.headers.has(name)) config.headers.set(name, value);
     }
   }

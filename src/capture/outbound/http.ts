@@ -29,7 +29,11 @@ export function subscribeHttp(begin: Begin, live: LiveCalls): Undo {
     request.once("close", () => closed(request, call));
   };
   return listen({
-    "http.client.request.created": ({ request }) => made(request),
+    "http.client.request.created": ({ request }) => {
+      made(request);
+      const call = live.get(request);
+      if (call) sendOn(request, call);
+    },
     "http.client.request.start": ({ request }) => made(request),
     "http.client.request.error": ({ request, error }) => {
       // One that failed before it was written.
@@ -44,6 +48,14 @@ export function subscribeHttp(begin: Begin, live: LiveCalls): Undo {
       if (call) answering(request, response, call);
     },
   });
+}
+
+/** Only what is not there yet. Given as a list, headers are sent as they are, and none can be added. */
+function sendOn(request: Request, call: OutboundCall): void {
+  if (request.headersSent) return;
+  for (const [name, value] of call.traceHeaders()) {
+    if (!request.hasHeader(name)) request.setHeader(name, value);
+  }
 }
 
 function answering(request: Request, response: IncomingMessage, call: OutboundCall): void {

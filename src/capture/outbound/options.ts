@@ -26,6 +26,12 @@ export interface OutboundOptions {
   readonly services?: Readonly<Record<string, string>> | undefined;
   /** How much is written of these calls. Default: as `external` says. */
   readonly log?: "metadata" | "full" | undefined;
+  /**
+   * Whether the trace that a request came in with (`traceparent`, `tracestate`, `baggage`) is sent on with the calls that
+   * are recorded: to all hosts, or to those that one of these rules fits. Default `false`. With `node:http` of Node 20
+   * nothing is sent on.
+   */
+  readonly propagate?: boolean | HostRule | readonly HostRule[] | undefined;
   /** How much is kept of each body, in bytes; the rest is counted. Default 65,536; at most 16 MiB. */
   readonly bodyLimit?: number | undefined;
 }
@@ -51,6 +57,13 @@ export const outboundOptionsSchema = v.strictObject({
   exclude: v.optional(hostRules),
   services: v.optional(v.record(v.string(), v.pipe(v.string("a name"), v.nonEmpty("a name"))), {}),
   log: v.optional(v.picklist(["metadata", "full"], '"metadata" or "full"')),
+  propagate: v.optional(
+    v.union(
+      [v.boolean(), hostRules],
+      "true, false, a host (without `https://`), a regular expression, a function, or a list",
+    ),
+    false,
+  ),
   bodyLimit: v.optional(
     v.pipe(v.number(bytes), v.integer(bytes), v.minValue(0, bytes), v.maxValue(16 * 1024 * 1024, bytes)),
     65_536,
@@ -78,23 +91,33 @@ export function serviceFinder(options: CheckedOutboundOptions): ServiceOf {
     if (url === null || (included && !included(url)) || excluded?.(url)) return null;
     return Object.hasOwn(options.services, url.host) ? options.services[url.host]! : url.host;
   };
-  const rules = [options.include, options.exclude].flat();
-  return rules.some((rule) => typeof rule === "function") ? find : byOrigin(find);
+  return byOrigin(find, [options.include, options.exclude]);
 }
 
+/** Whether the trace goes along with a call. */
+export function propagationFinder({
+  propagate,
+}: CheckedOutboundOptions): (origin: string, path: string) => boolean {
+  if (typeof propagate === "boolean") return () => propagate;
+  const fits = hostMatcher(propagate);
+  return byOrigin((origin, path) => fits?.(new URL(origin + path)) ?? false, [propagate]);
+}
+
+type Find<T> = (origin: string, path: string) => T;
+
 /** Where only the host decides, it does so once: to parse a URL takes longer than all else about whose call it is. */
-function byOrigin(find: ServiceOf): ServiceOf {
-  const known = new Map<string, string | null>();
+function byOrigin<T>(find: Find<T>, rules: readonly CheckedOutboundOptions["include"][]): Find<T> {
+  if (rules.flat().some((rule) => typeof rule === "function")) return find;
+  const known = new Map<string, T>();
   return (origin, path) => {
     // By anything else behind it the host could be another than it seems.
     if (!path.startsWith("/")) return find(origin, path);
-    let service = known.get(origin);
-    if (service === undefined) {
-      service = find(origin, path);
-      if (known.size >= MAX_KNOWN) known.clear();
-      known.set(origin, service);
-    }
-    return service;
+    const told = known.get(origin);
+    if (told !== undefined) return told;
+    const found = find(origin, path);
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(origin, found);
+    return found;
   };
 }
 

@@ -28,6 +28,8 @@ export class OutboundCall {
   readonly #kind: OutboundKind;
   #sent: BodyTee | null = null;
   #received: BodyTee | null = null;
+  /** Whether the trace that came in is sent on with it. */
+  propagates = false;
   method = "GET";
   requestHeaders: SeenHeaders = [];
   status: number | null = null;
@@ -39,6 +41,11 @@ export class OutboundCall {
     this.#request = request;
     this.#url = url;
     this.#kind = kind;
+  }
+
+  /** What is to be sent besides what the application sends; asked for while headers can still be added. */
+  traceHeaders(): readonly (readonly [name: string, value: string])[] {
+    return this.propagates ? this.#call.traceHeaders() : [];
   }
 
   sent(chunk: unknown): void {

@@ -10,7 +10,7 @@ import { currentFrame, type ExternalDetail } from "../../context/context.js";
 import { detailNow, type CallOptions } from "../call.js";
 import type { Emit, Undo } from "../capture.js";
 import { subscribeHttp } from "./http.js";
-import { serviceFinder, type CheckedOutboundOptions } from "./options.js";
+import { propagationFinder, serviceFinder, type CheckedOutboundOptions } from "./options.js";
 import { OutboundCall, type OutboundKind } from "./outbound-call.js";
 import { subscribeUndici } from "./undici.js";
 
@@ -34,6 +34,7 @@ export type LiveCalls = Map<object, OutboundCall>;
 export function captureOutbound(emit: Emit, options: CheckedOutboundOptions, tools: OutboundTools): Undo {
   const live: LiveCalls = new Map();
   const serviceOf = serviceFinder(options);
+  const propagates = propagationFinder(options);
   const kinds = new Map<string, OutboundKind>();
   const kindOf = (service: string, detail: CallOptions["detail"]): OutboundKind => {
     const key = `${detail} ${service}`;
@@ -52,6 +53,7 @@ export function captureOutbound(emit: Emit, options: CheckedOutboundOptions, too
     const detail = service !== null && detailNow(tools.detailOf(service));
     if (service === null || detail === false) return undefined;
     const call = new OutboundCall(request, origin + path, kindOf(service, detail));
+    call.propagates = propagates(origin, path);
     live.set(request, call);
     return call;
   };

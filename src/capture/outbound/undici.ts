@@ -9,8 +9,10 @@
 import type { Outcome } from "../../record/types.js";
 import type { Undo } from "../capture.js";
 import type { SeenHeaders } from "../event.js";
+import { headersFrom } from "../../record/http.js";
 import { listen, type Message } from "./channels.js";
 import type { Begin, LiveCalls } from "./outbound.js";
+import type { OutboundCall } from "./outbound-call.js";
 
 export function subscribeUndici(begin: Begin, live: LiveCalls): Undo {
   return listen({
@@ -19,6 +21,7 @@ export function subscribeUndici(begin: Begin, live: LiveCalls): Undo {
       const call = begin(request, originOf(request), String(request.path));
       if (!call) return;
       call.method = String(request.method);
+      sendOn(request, call);
       call.requestHeaders = headersOf(request.headers);
     },
     // The body is not asked for before its request is written, when its headers are whole.
@@ -37,6 +40,14 @@ export function subscribeUndici(begin: Begin, live: LiveCalls): Undo {
     "undici:request:bodyChunkSent": ({ request, chunk }) => live.get(request)?.sent(chunk),
     "undici:request:bodyChunkReceived": ({ request, chunk }) => live.get(request)?.received(chunk),
   });
+}
+
+/** Only what is not there yet. */
+function sendOn(request: Message, call: OutboundCall): void {
+  const trace = call.traceHeaders();
+  if (trace.length === 0 || typeof request.addHeader !== "function") return;
+  const there = headersFrom(headersOf(request.headers));
+  for (const [name, value] of trace) if (!(name in there)) request.addHeader(name, value);
 }
 
 function originOf({ origin }: Message): string {
