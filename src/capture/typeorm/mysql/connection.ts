@@ -15,23 +15,15 @@ import { runDelete } from "./delete.js";
 import type { Raw } from "./image.js";
 import { runInsert } from "./insert.js";
 import { scan, splitStatements } from "./scan.js";
-import { mayCommit, writeOutbox } from "./outbox.js";
+import { Outbox } from "./outbox.js";
+import { isCompound, partOf, together } from "./several.js";
 import { declareVariables, settingsOf, settingsQuery, type Settings } from "./settings.js";
 import { readStatement, unread, type Statement, type TableRef, type Tokens } from "./statement.js";
 import { Targets } from "./targets.js";
 import { changesOf, toldStatement, type ToldStatement } from "./told.js";
 import { Transaction } from "./transaction.js";
 import { runUpdate } from "./update.js";
-import {
-  IN_TRANSACTION,
-  MORE_RESULTS,
-  takesExtra,
-  Wire,
-  type Answer,
-  type Command,
-  type Connection,
-  type Header,
-} from "./wire.js";
+import { takesExtra, Wire, type Answer, type Command, type Connection, type Header } from "./wire.js";
 import { Work, type Done, type Session } from "./work.js";
 
 /** What all connections of a DataSource share. */
@@ -59,7 +51,6 @@ interface Executed {
 }
 
 const other: Statement = { kind: "other", table: null };
-const begin: Statement = { kind: "begin", name: null };
 const commit: Statement = { kind: "commit", name: null };
 const rollback: Statement = { kind: "rollback", name: null };
 /* Neither a write nor an end of a transaction; not worth a scan. */
@@ -71,16 +62,13 @@ export class ConnectionCapture {
   readonly #shared: Shared;
   readonly #transaction: Transaction;
   readonly #targets: Targets;
+  readonly #outbox: Outbox | null;
   readonly #queue: Job[] = [];
   readonly #undo: Undo;
   #settings: Settings | null = null;
   #header: Header | null = null;
   #underWay: Statement | null = null;
   #busy = false;
-  /** Rows of the outbox are part of the open transaction. */
-  #written = false;
-  /** LOCK TABLES: a transaction of ours would let the locks go, and the outbox is not among what is locked. */
-  #locked = false;
   #dead = false;
 
   constructor(connection: Connection, shared: Shared) {
@@ -88,6 +76,14 @@ export class ConnectionCapture {
     this.#wire = new Wire(connection);
     this.#transaction = new Transaction(shared.sink, shared.limits);
     this.#targets = new Targets(shared, (sql) => this.#text(sql));
+    const { outbox } = shared;
+    this.#outbox =
+      outbox === undefined
+        ? null
+        : new Outbox(outbox, this.#transaction, {
+            ask: (sql) => this.#wire.ask(sql),
+            end: (how) => this.#end(how),
+          });
     const undo = this.#wire.intercept((command) => this.#take(command));
     const closed = (): void => this.#lost();
     connection.stream.once("close", closed);
@@ -132,7 +128,7 @@ export class ConnectionCapture {
     const sql = (command as { statement?: { query?: unknown } }).statement?.query;
     if (this.#transaction.pending.length > 0 && typeof sql === "string") {
       const list = this.#scan(sql) ?? [];
-      const refused = await this.#beforeCommit(readStatement({ sql, list }), { sql, list });
+      const refused = await this.#outbox?.beforeCommit(readStatement({ sql, list }), { sql, list });
       if (refused) {
         this.#deliver(command, refused);
         return;
@@ -179,10 +175,7 @@ export class ConnectionCapture {
     this.#header ??= answer.headers[0] ?? null;
     if (answer.error?.fatal) return;
     this.#transaction.answered(statement, answer);
-    if (this.#written && !this.#transaction.active) {
-      this.#written = false;
-      this.#shared.outbox?.committed();
-    }
+    this.#outbox?.answered();
     if (statement.kind === "definition") this.#targets.defined(statement, answer);
     if (statement.kind === "use" && !answer.error) this.#targets.use(statement.table?.name ?? null);
   }
@@ -218,16 +211,16 @@ export class ConnectionCapture {
       const list = statements[0] ?? [];
       const work = await this.#workFor(statement, { sql, list }, context, command);
       if (work) {
-        const done = await this.#withOutbox(work.table.transactional, () => this.#run(work, statement));
+        const done = await this.#inTransaction(work.table.transactional, () => this.#run(work, statement));
         this.#deliver(command, done.answer);
         return;
       }
       const told = tokens === null && suspicious.test(sql) ? unread : statement;
-      const refused = await this.#beforeCommit(told, { sql, list });
+      const refused = await this.#outbox?.beforeCommit(told, { sql, list });
       if (refused) {
         this.#deliver(command, refused);
       } else if (await this.#changesRows(told, context)) {
-        const done = await this.#withOutbox(true, () => this.#runUnplanned(command, told, sql, context));
+        const done = await this.#inTransaction(true, () => this.#runUnplanned(command, told, sql, context));
         this.#deliver(command, done.answer);
       } else {
         this.#forwardUnplanned(command, told, sql, context);
@@ -267,12 +260,7 @@ export class ConnectionCapture {
     sql: string,
     statements: readonly Tokens["list"][],
   ): Promise<void> {
-    const parts = statements.map((list) => {
-      const from = list[0]!.start;
-      const text = sql.slice(from, list.at(-1)!.end);
-      const moved = list.map((token) => ({ ...token, start: token.start - from, end: token.end - from }));
-      return { sql: text, list: moved };
-    });
+    const parts = statements.map((list) => partOf(sql, list));
     const read = parts.map(readStatement);
     if (parts.some(({ list }) => isCompound(list))) {
       this.#forwardUnplanned(command, unread, sql, context);
@@ -283,11 +271,11 @@ export class ConnectionCapture {
       const part = parts[index]!;
       await this.#settleDoubt(statement, part.sql);
       const work = await this.#workFor(statement, part, context, command);
-      const refused = work ? null : await this.#beforeCommit(statement, part);
+      const refused = work ? null : await this.#outbox?.beforeCommit(statement, part);
       const recorded = work ? work.table.transactional : await this.#changesRows(statement, context);
       const run = (): Promise<Done> =>
         work ? this.#run(work, statement) : this.#runUnplanned(command, statement, part.sql, context);
-      const answer = refused ?? (await this.#withOutbox(recorded, run)).answer;
+      const answer = refused ?? (await this.#inTransaction(recorded, run)).answer;
       answers.push(answer);
       if (answer.error) break;
     }
@@ -343,39 +331,14 @@ export class ConnectionCapture {
 
   /** A write whose rows are not told apart, to a table that is recorded. */
   async #changesRows(statement: Statement, context: AuditContext | undefined): Promise<boolean> {
-    if (!this.#shared.outbox || statement.kind !== "opaque" || statement.anywhere || context?.muted)
-      return false;
+    if (!this.#outbox || statement.kind !== "opaque" || statement.anywhere || context?.muted) return false;
     for (const ref of statement.tables) if (await this.#targets.concerned(ref)) return true;
     return false;
   }
 
-  /** Writes what the open transaction has changed, before a statement that ends it. The error, if it must not end. */
-  async #beforeCommit(statement: Statement, { sql, list }: Tokens): Promise<Answer | null> {
-    const refused =
-      this.#shared.outbox && mayCommit(statement, sql) && !this.#locked ? await this.#writeOutbox() : null;
-    const [first] = list;
-    if (first?.text === "LOCK" || first?.text === "UNLOCK") this.#locked = first.text === "LOCK";
-    else if (statement.kind === "begin") this.#locked = false;
-    if (refused && !refused.error?.fatal) await this.#end("ROLLBACK");
-    return refused;
-  }
-
-  /** Gives a statement outside of a transaction one of its own, so that its records are committed with it. */
-  async #withOutbox(recorded: boolean, run: () => Promise<Done>): Promise<Done> {
-    if (!this.#shared.outbox || !recorded || this.#locked || this.#transaction.active) return run();
-    const begun = await this.#wire.ask("START TRANSACTION");
-    if (begun.error) return run();
-    this.#transaction.answered(begin, begun);
-    const done = await run();
-    const { error } = done.answer;
-    if (error?.fatal) return done;
-    const refused = error ? null : await this.#writeOutbox();
-    if (refused?.error?.fatal) return { answer: refused, changes: [] };
-    const ended = await this.#end(error || refused ? "ROLLBACK" : "COMMIT");
-    const failed = refused ?? (ended.error && !error ? ended : null);
-    if (failed) return { answer: failed, changes: [] };
-    for (const header of done.answer.headers) header.serverStatus &= ~IN_TRANSACTION;
-    return { ...done, answer: { ...done.answer, status: ended.status } };
+  /** With an outbox, what is recorded is committed with its records. */
+  #inTransaction(recorded: boolean, run: () => Promise<Done>): Promise<Done> {
+    return this.#outbox && recorded ? this.#outbox.around(run) : run();
   }
 
   async #end(how: "COMMIT" | "ROLLBACK"): Promise<Answer> {
@@ -383,20 +346,6 @@ export class ConnectionCapture {
     const answer = await this.#wire.ask(how);
     this.#note(this.#underWay, answer);
     return answer;
-  }
-
-  /** What the application is to get in the place of its COMMIT, if what it has changed must not be committed. */
-  async #writeOutbox(): Promise<Answer | null> {
-    const { outbox } = this.#shared;
-    const { pending } = this.#transaction;
-    if (!outbox || pending.length === 0) return null;
-    const written = await writeOutbox(outbox, pending, (sql) => this.#wire.ask(sql));
-    if (written === true) {
-      this.#transaction.forgetPending();
-      this.#written = true;
-    }
-    if (typeof written === "boolean") return null;
-    return { error: written, rows: undefined, fields: undefined, headers: [], status: null, warnings: 0 };
   }
 
   /** Inside of a transaction nothing of it is kept; outside, it may be done. */
@@ -473,25 +422,4 @@ function runPlan(work: Work, statement: Statement): Promise<Done> {
   if (statement.kind === "update") return runUpdate(work, statement);
   if (statement.kind === "delete") return runDelete(work, statement);
   return work.asItIs();
-}
-
-/** A body of several statements, as of a procedure, has semicolons of its own. */
-const isCompound = (list: Tokens["list"]): boolean =>
-  /^(?:IF|LOOP|WHILE|REPEAT|FOR|CASE|DECLARE|END)$/.test(list[0]!.text) ||
-  (list[0]!.text === "BEGIN" && list.length > 1 && list[1]!.text !== "WORK") ||
-  (list[0]!.text === "CREATE" &&
-    list.some(({ text: word }) => /^(?:PROCEDURE|FUNCTION|TRIGGER|EVENT)$/.test(word)));
-
-/** The answers to several statements, as mysql2 gives them for one string. */
-function together(answers: readonly Answer[]): Answer {
-  const last = answers.at(-1)!;
-  for (const { headers } of answers.slice(0, -1)) {
-    for (const header of headers) header.serverStatus |= MORE_RESULTS;
-  }
-  return {
-    ...last,
-    rows: answers.map(({ rows }) => rows),
-    fields: answers.map(({ fields }) => fields),
-    headers: answers.flatMap(({ headers }) => headers),
-  };
 }

@@ -6,15 +6,91 @@
 import { AuditError } from "../../../errors.js";
 import type { OutboxTarget, RowChange } from "../family.js";
 import { inserts } from "../outbox/inserts.js";
-import type { Statement } from "./statement.js";
-import type { Answer, WireError } from "./wire.js";
+import type { Statement, Tokens } from "./statement.js";
+import type { Transaction } from "./transaction.js";
+import { IN_TRANSACTION, type Answer, type WireError } from "./wire.js";
+import type { Done } from "./work.js";
 
 /** Longest text that is sent at once, in characters; `max_allowed_packet` is 16 MiB by default. */
 const MAX_TEXT = 1024 * 1024;
 const DEADLOCK = 1213;
 
+const begin: Statement = { kind: "begin", name: null };
+
+/** What is asked of the connection. */
+interface Connection {
+  ask(sql: string): Promise<Answer>;
+  /** Ends the transaction that is open, and follows that. */
+  end(how: "COMMIT" | "ROLLBACK"): Promise<Answer>;
+}
+
+/** Sees to it, on one connection, that records are committed with what they tell of. */
+export class Outbox {
+  readonly #target: OutboxTarget;
+  readonly #transaction: Transaction;
+  readonly #connection: Connection;
+  /** Rows of the outbox are part of the open transaction. */
+  #written = false;
+  /** LOCK TABLES: a transaction of ours would let the locks go, and the outbox is not among what is locked. */
+  #locked = false;
+
+  constructor(target: OutboxTarget, transaction: Transaction, connection: Connection) {
+    this.#target = target;
+    this.#transaction = transaction;
+    this.#connection = connection;
+  }
+
+  /** A statement was answered, and the transaction has followed it. */
+  answered(): void {
+    if (!this.#written || this.#transaction.active) return;
+    this.#written = false;
+    this.#target.committed();
+  }
+
+  /** Writes what the open transaction has changed, before a statement that ends it. The error, if it must not end. */
+  async beforeCommit(statement: Statement, { sql, list }: Tokens): Promise<Answer | null> {
+    const refused = mayCommit(statement, sql) && !this.#locked ? await this.#write() : null;
+    const [first] = list;
+    if (first?.text === "LOCK" || first?.text === "UNLOCK") this.#locked = first.text === "LOCK";
+    else if (statement.kind === "begin") this.#locked = false;
+    if (refused && !refused.error?.fatal) await this.#connection.end("ROLLBACK");
+    return refused;
+  }
+
+  /** Gives a statement outside of a transaction one of its own, so that its records are committed with it. */
+  async around(run: () => Promise<Done>): Promise<Done> {
+    if (this.#locked || this.#transaction.active) return run();
+    const begun = await this.#connection.ask("START TRANSACTION");
+    if (begun.error) return run();
+    this.#transaction.answered(begin, begun);
+    const done = await run();
+    const { error } = done.answer;
+    if (error?.fatal) return done;
+    const refused = error ? null : await this.#write();
+    if (refused?.error?.fatal) return { answer: refused, changes: [] };
+    const ended = await this.#connection.end(error || refused ? "ROLLBACK" : "COMMIT");
+    const failed = refused ?? (ended.error && !error ? ended : null);
+    if (failed) return { answer: failed, changes: [] };
+    for (const header of done.answer.headers) header.serverStatus &= ~IN_TRANSACTION;
+    return { ...done, answer: { ...done.answer, status: ended.status } };
+  }
+
+  /** What the application is to get in the place of its COMMIT, if what it has changed must not be committed. */
+  async #write(): Promise<Answer | null> {
+    const { pending } = this.#transaction;
+    if (pending.length === 0) return null;
+    const written = await writeOutbox(this.#target, pending, (sql) => this.#connection.ask(sql));
+    if (written === true) {
+      this.#transaction.forgetPending();
+      this.#written = true;
+    }
+    if (typeof written === "boolean") return null;
+    return { error: written, rows: undefined, fields: undefined, headers: [], status: null, warnings: 0 };
+  }
+}
+
 /** Whether the statement ends a transaction that is open, by its own meaning or by the way, or may run code that does. */
-export function mayCommit(statement: Statement, sql: string): boolean {
+function mayCommit(statement: Statement, sql: string): boolean {
   const { kind } = statement;
   if (/^(?:commit|begin|definition|truncate)$/.test(kind)) return true;
   if (kind === "opaque") return statement.anywhere;
@@ -26,7 +102,7 @@ export function mayCommit(statement: Statement, sql: string): boolean {
  *
  * @returns whether they are written; or the error that the application is to get
  */
-export async function writeOutbox(
+async function writeOutbox(
   outbox: OutboxTarget,
   changes: readonly RowChange[],
   ask: (sql: string) => Promise<Answer>,
