@@ -10,11 +10,11 @@
 import { currentContext, type AuditContext } from "../../../context/context.js";
 import { fault, guarded } from "../../../health.js";
 import type { FamilyLimits, OutboxTarget } from "../family.js";
-import { factsQuery, identityQuery, volatileQuery } from "./catalog.js";
+import { Acquaintance } from "./acquaintance.js";
 import { ConnectionState, type TransactionStatus } from "./connection.js";
 import { Execution } from "./execution.js";
+import { Lane } from "./lane.js";
 import type { Library } from "./library.js";
-import { quotedTable } from "./names.js";
 import { takesPart, writeOutbox } from "./outbox.js";
 import {
   queueLength,
@@ -27,7 +27,7 @@ import {
   type QueryFunction,
   type Submittable,
 } from "./pg.js";
-import type { Missing, Plan } from "./plan.js";
+import type { Plan } from "./plan.js";
 import { surelyReads } from "./read.js";
 import { StatementNames } from "./statement-names.js";
 import { noSteps, type Ask, type Steps } from "./steps.js";
@@ -61,11 +61,8 @@ export class Session {
   readonly #names = new StatementNames();
   readonly #send: QueryFunction;
   readonly #wrapper: QueryFunction;
-  /** Calls behind one that takes more than a send. `null`: none does. */
-  #waiting: (() => void)[] | null = null;
-  #identity: string | null = null;
-  /** There is one process of the server for this connection, which will know a prepared statement again. */
-  #direct = false;
+  readonly #lane = new Lane();
+  readonly #known: Acquaintance;
   #inside = false;
   /** Rows of the outbox are part of the open transaction. */
   #written = false;
@@ -81,9 +78,14 @@ export class Session {
     this.#library = library;
     this.#limits = library.limits;
     this.#outbox = library.outbox;
+    this.#known = new Acquaintance(
+      library,
+      () => client.processID,
+      (text, values) => this.#ask(text, values),
+    );
     this.#state = new ConnectionState(library.sink, library.limits, library.prepared, (what) => {
       if (what === "tables") library.forgetTables();
-      this.#identity = null;
+      this.#known.identity = null;
     });
     this.#state.status = transactionStatus(client);
     this.#listen();
@@ -157,13 +159,12 @@ export class Session {
     const asGiven = (): unknown => this.#send(...(given as [unknown]));
     if (this.#inside || config === null || config === undefined) return asGiven();
     const text = textOf(config, this.#connection);
-    if (!this.#waiting && (text === null || !this.#attached || surelyReads(text))) return asGiven();
+    if (!this.#lane.isHeld && (text === null || !this.#attached || surelyReads(text))) return asGiven();
     const made = toSubmittable(this.#client, this.#Query, config, values, callback);
     if (!made) return asGiven();
     const { query, unseen } = made;
     const call: Call = { query, unseen, text: text ?? "", context: currentContext() };
-    if (this.#waiting) this.#waiting.push(() => this.#start(call));
-    else this.#start(call);
+    this.#lane.take(() => this.#start(call));
     return made.result;
   }
 
@@ -175,10 +176,10 @@ export class Session {
       return;
     }
     const plan = guarded("capture.postgres", () => this.#plan(call));
-    if (plan === null) this.#hold(() => this.#startLater(call));
+    if (plan === null) this.#lane.hold(() => this.#startLater(call));
     else if (plan === undefined) this.#pass(query);
-    else if (this.#outbox && takesPart(plan)) this.#hold(() => this.#runWithOutbox(call, plan));
-    else if (plan.steps) this.#hold(() => this.#runInSteps(call, plan, plan.steps!()));
+    else if (this.#outbox && takesPart(plan)) this.#lane.hold(() => this.#runWithOutbox(call, plan));
+    else if (plan.steps) this.#lane.hold(() => this.#runInSteps(call, plan, plan.steps!()));
     else this.#run(call, plan);
   }
 
@@ -187,11 +188,11 @@ export class Session {
     let plan: Plan | null | undefined = null;
     try {
       await this.#library.ready;
-      plan = await this.#learnPlan(call);
+      plan = await this.#known.plan(call.text, () => this.#state.status !== "E" && !call.context?.muted);
     } catch (error) {
       fault("capture.postgres_catalog", error);
     }
-    plan ??= guarded("capture.postgres", () => this.#library.planAsItIs(call.text, this.#identity));
+    plan ??= guarded("capture.postgres", () => this.#library.planAsItIs(call.text, this.#known.identity));
     if (plan && this.#outbox && takesPart(plan)) await this.#runWithOutbox(call, plan);
     else if (plan?.steps) await this.#runInSteps(call, plan, plan.steps());
     else if (plan) this.#run(call, plan);
@@ -231,25 +232,13 @@ export class Session {
     this.#written = true;
   }
 
-  async #learnPlan(call: Call): Promise<Plan | null> {
-    // Facts may lead to further tables, by foreign keys; each round asks for all that are known to be missing.
-    for (let round = 0; round < 10; round += 1) {
-      if (this.#state.status === "E" || call.context?.muted) return null;
-      this.#identity ??= await this.#askIdentity();
-      const plan = this.#library.plan(call.text, this.#identity);
-      if (!("tables" in plan)) return plan;
-      await this.#learn(plan, this.#identity);
-    }
-    return null;
-  }
-
   /** `null`: something must be asked first. */
   #plan({ text, context }: Call): Plan | null {
     if (!this.#library.loaded) return null;
     if (this.#library.isControl(text) || context?.muted)
-      return this.#library.planAsItIs(text, this.#identity);
-    if (this.#identity === null) return null;
-    const plan = this.#library.plan(text, this.#identity);
+      return this.#library.planAsItIs(text, this.#known.identity);
+    if (this.#known.identity === null) return null;
+    const plan = this.#library.plan(text, this.#known.identity);
     return "tables" in plan ? null : plan;
   }
 
@@ -260,7 +249,7 @@ export class Session {
     intercept(query, own, execution, this.#state, this.#names, {
       ...NOTHING_BESIDE,
       unseen: call.unseen,
-      generation: prepare && this.#limits.prepare && this.#direct ? this.#library.generation : null,
+      generation: prepare && this.#limits.prepare && this.#known.direct ? this.#library.generation : null,
       retry: (error, outdated) => own && this.#retry(call, execution, error, outdated),
     });
     this.#pass(query);
@@ -330,15 +319,15 @@ export class Session {
   /** In our own transaction, which the failed statement has spoilt: a new one for the text as it was given. */
   async #again(call: Call, error: PgError): Promise<void> {
     await this.#control("ROLLBACK");
-    this.#library.giveUp(call.text, this.#identity, error);
-    await this.#runInSteps(call, this.#library.planAsItIs(call.text, this.#identity), noSteps);
+    this.#library.giveUp(call.text, this.#known.identity, error);
+    await this.#runInSteps(call, this.#library.planAsItIs(call.text, this.#known.identity), noSteps);
   }
 
   /** What keeps us from asking keeps the statement from running: a lock timeout, a deadlock, a lost connection. */
   #couldNotAsk(call: Call, error: PgError, own: boolean): void {
     const { text, query } = call;
     if (own || error.code === undefined)
-      return this.#run(call, this.#library.planAsItIs(text, this.#identity));
+      return this.#run(call, this.#library.planAsItIs(text, this.#known.identity));
     // In the application's transaction the failure is final: it is told as the statement's own.
     const command = /^\s*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? "";
     error.message = error.message.replace(/SELECT FOR (NO KEY )?UPDATE|LOCK TABLE/, command);
@@ -349,7 +338,7 @@ export class Session {
   /** Steers a transaction of ours; what it commits is told as any other. */
   #control(text: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const plan = this.#library.planAsItIs(text, this.#identity);
+      const plan = this.#library.planAsItIs(text, this.#known.identity);
       const query = new this.#Query(text, undefined, (error: unknown) =>
         error ? reject(error as Error) : resolve(),
       );
@@ -365,12 +354,12 @@ export class Session {
    */
   #retry(call: Call, { plan, autocommit }: Execution, error: PgError, outdated: boolean): boolean {
     const ours = outdated || this.#refused(plan, error);
-    if (!ours || !autocommit || queueLength(this.#client) !== 0 || this.#waiting) return false;
+    if (!ours || !autocommit || queueLength(this.#client) !== 0 || this.#lane.isHeld) return false;
     if (outdated) {
       this.#run(call, plan, false);
       return true;
     }
-    const asItIs = this.#library.planAsItIs(call.text, this.#identity);
+    const asItIs = this.#library.planAsItIs(call.text, this.#known.identity);
     const { query, context } = call;
     const execution = new Execution(asItIs, context, this.#limits, valuesOf(query));
     intercept(query, true, execution, this.#state, this.#names, {
@@ -378,7 +367,7 @@ export class Session {
       unseen: call.unseen,
       finish: (deliver) => {
         // It was we: from now on this text is run as it is.
-        this.#library.giveUp(call.text, this.#identity, error);
+        this.#library.giveUp(call.text, this.#known.identity, error);
         deliver();
       },
     });
@@ -408,46 +397,6 @@ export class Session {
     } finally {
       this.#inside = false;
     }
-  }
-
-  /** Lets `work` finish before any later call starts. */
-  #hold(work: () => Promise<void>): void {
-    const waiting: (() => void)[] = [];
-    this.#waiting = waiting;
-    const release = (): void => {
-      this.#waiting = null;
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        next();
-        // It may hold in its turn: what is left waits behind it, and in front of what came since.
-        const held = this.#waiting as (() => void)[] | null;
-        if (held) {
-          held.unshift(...waiting);
-          return;
-        }
-      }
-    };
-    work().then(release, (error: unknown) => {
-      fault("capture.postgres", error);
-      release();
-    });
-  }
-
-  async #askIdentity(): Promise<string> {
-    const [row] = await this.#ask(identityQuery);
-    const [user, schemas, version, process] = row ?? [];
-    // A pooler in between has a number of its own, and may give the next statement to another process of the server.
-    this.#direct = Number(process) === this.#client.processID;
-    return this.#library.identity(user ?? "", schemas ?? "", Number(version));
-  }
-
-  async #learn({ tables, calls }: Missing, identity: string): Promise<void> {
-    for (const table of tables) {
-      const [row] = await this.#ask(factsQuery, [quotedTable(table)]);
-      this.#library.learnTable(identity, table, row?.[0] ?? null);
-    }
-    if (calls.length === 0) return;
-    const [row] = await this.#ask(volatileQuery, [calls]);
-    this.#library.learnVolatile(identity, calls, row?.[0] !== "false");
   }
 
   /** A question of ours, on the application's connection, ahead of the call that waits for it. */
