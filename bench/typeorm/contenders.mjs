@@ -24,6 +24,9 @@ const server = {
   password: process.env.PGPASSWORD ?? "",
 };
 
+/** `AUDIT_BENCH_PREPARE=1`: with `rows: { prepare: true }`. */
+const prepare = process.env.AUDIT_BENCH_PREPARE === "1";
+
 const PEER = "typeorm-auditing@0.5.6";
 
 /** A folder with the peer, and the TypeORM 0.3 that it needs; or why it cannot be had. */
@@ -113,7 +116,7 @@ export async function open(typeorm, name, peer) {
 function watch(dataSource, name) {
   if (name === "ours") return audit.attach(dataSource, { tables: "all" });
   if (name !== "capture") return () => {};
-  const limits = { maxRowsPerStatement: 1000, maxImageBytes: 2 ** 26 };
+  const limits = { maxRowsPerStatement: 1000, maxImageBytes: 2 ** 26, prepare };
   return postgres.start(dataSource, { committed: () => {} }, { includes: () => true }, limits);
 }
 
@@ -121,7 +124,7 @@ function watch(dataSource, name) {
 export function startAudit() {
   const directory = mkdtempSync(join(tmpdir(), "audit-bench-logs-"));
   log4js.configure(auditLogging({ directory, serviceName: "bench", console: false }));
-  audit.start({ serviceName: "bench" });
+  audit.start({ serviceName: "bench", rows: { prepare } });
   return {
     async stop() {
       await audit.flush();

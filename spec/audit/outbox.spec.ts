@@ -261,6 +261,28 @@ for (const server of servers) {
       assert.deepEqual(faults(), []);
     });
 
+    it("holds what a procedure does in a transaction of the application's", async () => {
+      const dataSource = await open(options);
+      const body =
+        options.type === "postgres"
+          ? "LANGUAGE sql AS $$ UPDATE patient SET name = 'called' $$"
+          : "UPDATE patient SET name = 'called'";
+      await dataSource.query(`CREATE PROCEDURE rename_all() ${body}`);
+      start();
+      attach(dataSource);
+      await dataSource.getRepository(Patient).insert(row("Ada"));
+      await audit.flush();
+      const release = await server.hold();
+      await dataSource.transaction((manager) => manager.query("CALL rename_all()"));
+      const rows = (await dataSource.query(waiting)) as { records: string }[];
+      await release();
+      await audit.flush();
+      assert.deepEqual(
+        rows.map(({ records }) => [assertRecord(records).event_type, assertRecord(records).statement]),
+        [["STATEMENT", "CALL rename_all()"]],
+      );
+    });
+
     it("keeps rows whose file cannot be written, and gives them once it can", async () => {
       const dataSource = await open(options);
       start();
