@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { buildRecord } from "#dist/record/build";
+import { snapshot } from "#dist/record/snapshot";
 import { encode } from "#dist/record/encode";
 import { formFields } from "#dist/record/http";
 import { createRedactor } from "#dist/record/redactor";
@@ -275,6 +276,14 @@ describe("a record of a call", () => {
     });
     const event = httpCallEvent({ error: refused, status: null, responseBody: null, outcome: "failure" });
     assert.equal(written(buildRecord(event, STAMP)).error_message, "connect ECONNREFUSED ::1:9");
+  });
+
+  it("tells of an error that only inherits from the language's what it says, and not all that it holds", () => {
+    const message = "Request failed with status code 503";
+    const error: Error = Object.assign(Object.create(Error.prototype), { message, config: { url: "/x" } });
+    const record = written(buildRecord(httpCallEvent({ error, extra: { error } }), STAMP));
+    assert.equal(record.error_message, message);
+    assert.deepEqual(snapshot(error), { name: "Error", message });
   });
 
   it("may be one over SFTP, or of a method", () => {

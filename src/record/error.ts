@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { types } from "node:util";
-import { snapshot } from "./snapshot.js";
+import { isError, snapshot } from "./snapshot.js";
 
 /**
  * The message of what was thrown, or `null` if nothing was. An error with an empty message gives its parts'
@@ -14,9 +13,9 @@ export function errorMessage(error: unknown): string | null {
   if (error === null || error === undefined) return null;
   if (typeof error === "string") return error;
   try {
-    // What a signal rejects with is an error of the web platform, and not one of the language.
-    const isError = types.isNativeError(error) || error instanceof DOMException;
-    return isError ? messageOf(error) : (JSON.stringify(snapshot(error)) ?? String(error));
+    return typeof error === "object" && isError(error)
+      ? messageOf(error)
+      : (JSON.stringify(snapshot(error)) ?? String(error));
   } catch {
     // A getter or a `toString` of the application's.
     return "an error that cannot be read";

@@ -135,7 +135,7 @@ class Copier {
     if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return binary(value.byteLength);
     if (types.isMap(value)) return this.entries(Map.prototype.entries.call(value), value.size, depth);
     if (types.isSet(value)) return this.set(value, depth);
-    if (types.isNativeError(value) || value instanceof DOMException) return this.error(value, depth);
+    if (isError(value)) return this.error(value, depth);
     if (types.isBoxedPrimitive(value)) return this.copy(value.valueOf(), depth);
     if (types.isRegExp(value)) return this.text(RegExp.prototype.toString.call(value));
     if (types.isPromise(value)) return { $promise: true };
@@ -200,6 +200,14 @@ class Copier {
     }
     return copy;
   }
+}
+
+/**
+ * Whether it is an error: one of the language, of the web platform (what a signal rejects with), or an object of a class
+ * that only inherits from `Error`, as AxiosError was before axios 1.13.
+ */
+export function isError(value: object): value is Error | DOMException {
+  return types.isNativeError(value) || value instanceof Error || value instanceof DOMException;
 }
 
 function outOfReach(value: object): object {

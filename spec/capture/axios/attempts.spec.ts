@@ -35,7 +35,8 @@ function audited(instance: AxiosInstance, collected = collectCalls<HttpCallEvent
 }
 
 const outline = (event: HttpCallEvent) => ({
-  call: `${event.method} ${event.url.replace(service.url, "").replace(service.refused, "")}`,
+  // Versions of axios encode brackets, or do not.
+  call: `${event.method} ${decodeURIComponent(event.url).replace(service.url, "").replace(service.refused, "")}`,
   status: event.status,
   outcome: event.outcome,
   attempts: event.attempts.map(({ status }) => status),
@@ -64,7 +65,7 @@ describe("a call that is repeated", () => {
     assert.deepEqual((await instance.get("/flaky", { params: { a: [1] } })).data, { ok: true });
     assert.equal(service.arrived.length, 3);
     assert.deepEqual(events.map(outline), [
-      { call: "GET /flaky?a%5B%5D=1", status: 200, outcome: "success", attempts: [503, 503, 200] },
+      { call: "GET /flaky?a[]=1", status: 200, outcome: "success", attempts: [503, 503, 200] },
     ]);
     const [event] = events as [HttpCallEvent];
     assert.deepEqual(event.responseBody, { ok: true });

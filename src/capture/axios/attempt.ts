@@ -142,7 +142,10 @@ export class Attempt {
     const aborted = config.signal?.aborted || Boolean(config.cancelToken?.reason);
     const transformed = typeof config.data === "object" && config.data !== null;
     const own = first(config.transformRequest) !== first(this.#target.instance.defaults.transformRequest);
-    if (aborted || (this.#stand && (transformed || own))) setImmediate(() => call.neverSent(pass, aborted));
+    if (!aborted && !(this.#stand && (transformed || own))) return;
+    setImmediate(() => {
+      if (call.neverSent(pass, aborted)) this.#stand?.leave();
+    });
   }
 
   #answered(response: AxiosResponse | undefined, error: unknown): void {

@@ -132,13 +132,14 @@ export class LogicalCall {
     if (!pass.received) pass.responseBody = this.#body(response?.data);
   }
 
-  /** It should have been by now; if it was not, axios has given it up, and no interceptor was told. */
-  neverSent(pass: Pass, aborted: boolean): void {
-    if (pass.end !== null || pass.carrier) return;
+  /** True if axios has given it up, and told no interceptor: it should have been sent by now. */
+  neverSent(pass: Pass, aborted: boolean): boolean {
+    if (pass.end !== null || pass.carrier) return false;
     const error = aborted
-      ? { code: "ERR_CANCELED", message: "canceled" }
+      ? Object.assign(new Error("canceled"), { code: "ERR_CANCELED" })
       : new Error("axios gave the request up before it was sent");
     this.settled(error, true);
+    return true;
   }
 
   settled(error: unknown, rejected: boolean): void {
