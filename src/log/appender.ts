@@ -11,24 +11,23 @@ import { checked } from "../check.js";
 import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
 import { Draft } from "../record/draft.js";
-import { encode, encodeLine, printable } from "../record/encode.js";
-import { RequestFrame } from "../record/frame.js";
-import type { Redactor } from "../record/redactor.js";
+import { encode, encodeLine, isFinished, printable } from "../record/encode.js";
+import { RecordFrame } from "../record/record-frame.js";
+import { RequestFrame } from "../record/request-frame.js";
 import { buildTrail } from "../record/stated.js";
 import { formatTimestamp } from "../record/timestamp.js";
 import type { TrailRecord } from "../record/types.js";
+import type { Frame } from "../writer/entry.js";
 import type { GapReport } from "../writer/gap.js";
 import type { Retired } from "../writer/seal/retired.js";
 import type { WriterSettings } from "../writer/protocol.js";
 import type { Writer } from "../writer/writer.js";
 import { closeWriter, openWriter, type SealedEvents } from "../writer/writers.js";
-import { auditLayout, jsonLayout, ownRender, writesRecords } from "./layouts.js";
+import { auditLayout, jsonLayout, recordsOf } from "./layouts.js";
 import { appenderSchema, durabilityOf, writerSettings } from "./options.js";
+import type { RecordOf } from "./render.js";
 import { logRuntime } from "./runtime.js";
 import { sealSettings, witnessOf } from "./seal.js";
-
-/** One for all appenders: what is packed is written at once. */
-const frame = new RequestFrame();
 
 /** An appender of ours: also takes a finished record, or a draft, without an event around it. */
 export interface AuditAppender extends AppenderFunction {
@@ -51,8 +50,7 @@ export interface AuditAppender extends AppenderFunction {
  */
 export function configure(config: unknown, layouts: LayoutsParam): AuditAppender {
   const { type: _type, filename, layout, ...options } = checked("appender", appenderSchema, config);
-  const own = layout ? ownRender(layout, encodeLine) : ownByCategory();
-  const render = own ?? foreignRender(layouts, layout as CustomLayout);
+  const recordOf = layout ? recordsOf(layout) : byCategory();
   const durability = durabilityOf(options.durability);
   const seal = sealSettings(options.seal, layout as { serviceName?: string } | undefined);
   const witness = witnessOf(options.seal);
@@ -60,32 +58,45 @@ export function configure(config: unknown, layouts: LayoutsParam): AuditAppender
     describeRetired: retiredLine,
     ...(witness && { witness }),
   });
-
-  const append = (event: LoggingEvent): void => {
-    try {
-      writer.write(render(event), durability(event.categoryName));
-    } catch (error) {
-      told(error);
-    }
-  };
+  const shutdown = shutdownOf(writer);
+  if (recordOf === undefined) {
+    const render = foreignRender(layouts, layout as CustomLayout);
+    const append = (event: LoggingEvent): void =>
+      attempt(() => writer.write(render(event), durability(event.categoryName)));
+    return Object.assign(append, { writeRecord: undefined, shutdown });
+  }
   const later = options.formatInThread ?? availableParallelism() > 1;
-  const formatsLater = (draft: Draft, { policy }: Redactor): boolean =>
-    later && durability(draft.name) === "memory" && draft.pack(frame) && writer.writeFrame(frame, policy);
-  const writeRecord = (record: { readonly name: string }): void => {
-    try {
-      const { redactor } = logRuntime();
-      if (record instanceof Draft && formatsLater(record, redactor)) return;
-      const line = record instanceof Draft ? record.line(redactor) : encodeLine(record, redactor);
-      writer.write(line, durability(record.name));
-    } catch (error) {
-      told(error);
+  const put = (record: object, category: string): void => {
+    const { redactor } = logRuntime();
+    const written = durability(category);
+    if (later && written === "memory" && writer.takesFrames) {
+      const frame = packed(record);
+      if (frame && writer.writeFrame(frame, redactor.policy)) return;
     }
+    const line = record instanceof Draft ? record.line(redactor) : encodeLine(record, redactor);
+    writer.write(line, written);
   };
-  const direct = !layout || writesRecords(layout as CustomLayout);
-  return Object.assign(append, {
-    writeRecord: direct ? writeRecord : undefined,
-    shutdown: shutdownOf(writer),
-  });
+  const append = (event: LoggingEvent): void => attempt(() => put(recordOf(event), event.categoryName));
+  const writeRecord = (record: { readonly name: string }): void => attempt(() => put(record, record.name));
+  return Object.assign(append, { writeRecord, shutdown });
+}
+
+/* One of each for all appenders: what is packed is written at once. */
+const requestFrame = new RequestFrame();
+const recordFrame = new RecordFrame();
+
+/* Undefined for what must become a line at once. */
+function packed(record: object): Frame | undefined {
+  if (record instanceof Draft) return record.pack(requestFrame) ? requestFrame : undefined;
+  return !isFinished(record) && recordFrame.pack(record) ? recordFrame : undefined;
+}
+
+function attempt(work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    told(error);
+  }
 }
 
 /* Only `onFull: "error"` asks for an error to reach the caller. */
@@ -116,9 +127,9 @@ function shutdownOf(writer: Writer): AuditAppender["shutdown"] {
 }
 
 /* Without a layout: audit records for our categories, the container log for all others. */
-function ownByCategory(): (event: LoggingEvent) => string {
-  const [record, container] = [auditLayout(), jsonLayout()].map((layout) => ownRender(layout, encodeLine)!);
-  return (event) => (event.categoryName.startsWith("audit.") ? record : container)!(event);
+function byCategory(): RecordOf {
+  const [audit, container] = [auditLayout(), jsonLayout()].map((layout) => recordsOf(layout)!);
+  return (event) => (event.categoryName.startsWith("audit.") ? audit : container)!(event);
 }
 
 function foreignRender(layouts: LayoutsParam, layout: CustomLayout): (event: LoggingEvent) => string {

@@ -5,9 +5,10 @@
  */
 import { styleText } from "node:util";
 import log4js, { type CustomLayout, type LoggingEvent } from "log4js";
+import { encode } from "../record/encode.js";
 import { formatTimestamp } from "../record/timestamp.js";
 import { exceptionOf, messageOf } from "./message.js";
-import { containerLine, type Encode, recordLine, type Render, sourceOf } from "./render.js";
+import { auditRecords, containerRecords, type RecordOf, sourceOf } from "./render.js";
 import { logRuntime } from "./runtime.js";
 
 const CONTAINER = "activity-audit/json";
@@ -55,33 +56,29 @@ export function consoleLayout(options: ConsoleLayoutOptions = {}): CustomLayout 
   return { ...options, type: CONSOLE };
 }
 
-/**
- * Ours, by the name in a layout's `type`; `undefined` for layouts of others.
- *
- * @param asLine - default: the whole of it, for appenders of others
- */
-export function ownRender(layout: CustomLayout, asLine?: Encode): Render | undefined {
-  return makers[layout.type]?.(layout, asLine);
+/** The records that a JSON layout of ours writes; `undefined` for any other layout. */
+export function recordsOf({ type, serviceName }: CustomLayout): RecordOf | undefined {
+  return records[type]?.(serviceName as string | undefined);
 }
 
-/** Whether a layout of ours writes a finished record as it is, whatever the event around it. */
-export function writesRecords({ type }: CustomLayout): boolean {
-  return type === CONTAINER || type === RECORD;
-}
-
-const makers: Readonly<Record<string, (options: CustomLayout, asLine?: Encode) => Render>> = {
-  [CONTAINER]: ({ serviceName }, asLine) => containerLine(serviceName as string | undefined, asLine),
-  [RECORD]: ({ serviceName }, asLine) => recordLine(serviceName as string | undefined, asLine),
-  [CONSOLE]: ({ colour }) => consoleLine((colour as boolean | undefined) ?? isColourful()),
+const records: Readonly<Record<string, (serviceName: string | undefined) => RecordOf>> = {
+  [CONTAINER]: containerRecords,
+  [RECORD]: auditRecords,
 };
 
-for (const [name, make] of Object.entries(makers)) log4js.addLayout(name, (options) => make(options));
+for (const name of Object.keys(records)) {
+  log4js.addLayout(name, (options) => {
+    const recordOf = recordsOf({ ...options, type: name })!;
+    return (event) => encode(recordOf(event), logRuntime().redactor);
+  });
+}
+log4js.addLayout(CONSOLE, ({ colour }) => consoleLine((colour as boolean | undefined) ?? isColourful()));
 
 function isColourful(): boolean {
   return process.stdout.isTTY && !process.env.NO_COLOR;
 }
 
-function consoleLine(colour: boolean): Render {
+function consoleLine(colour: boolean): (event: LoggingEvent) => string {
   return (event) => {
     const { path, module, function: name } = sourceOf(event);
     const level = event.level.levelStr;

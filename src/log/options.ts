@@ -57,9 +57,9 @@ export interface FileOptions {
   /** Makes the trail tamper-evident; `true`, or how. Default `false`. */
   readonly seal?: boolean | SealOptions;
   /**
-   * Whether the records of requests are made in the writer thread, so that a request only waits for its parts to be
-   * copied; default: `true` where there is more than one core. What must be written before the call returns, or while
-   * the thread has much to do, is made by the caller either way.
+   * Whether the writer thread redacts and encodes records, so that a call only waits for their parts to be copied; default:
+   * `true` where there is more than one core. What must be written before the call returns, or while the thread has
+   * much to do, is encoded by the caller either way.
    */
   readonly formatInThread?: boolean;
   /** The writer thread's program, for bundled applications; default: the one beside this package's code. */

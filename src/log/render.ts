@@ -1,5 +1,5 @@
 /**
- * log4js event → one line: a finished record as it is, what users log themselves completed to a record.
+ * log4js event → record: a finished one as it is, what users log themselves completed.
  *
  * @module
  */
@@ -8,31 +8,21 @@ import { fileURLToPath } from "node:url";
 import type { LoggingEvent } from "log4js";
 import { uuidv7 } from "uuidv7";
 import { commonFields, withFields } from "../record/common.js";
-import { encode } from "../record/encode.js";
 import { buildContainer } from "../record/stated.js";
 import { exceptionOf, messageOf } from "./message.js";
 import { logRuntime } from "./runtime.js";
 
-/** An event as a line, without its newline. */
-export type Render = (event: LoggingEvent) => string;
+/** What is written of an event, before it is redacted. */
+export type RecordOf = (event: LoggingEvent) => object;
 
-/** How a record becomes a line: `encode`, or `encodeLine` where the writer does the rest. */
-export type Encode = typeof encode;
-
-/** One record of `app.log`: what an application's logger said, and where. */
-export function containerLine(serviceName: string | undefined, asLine: Encode = encode): Render {
-  return (event) => {
-    const record = finished(event) ?? containerRecord(event, serviceName ?? logRuntime().serviceName);
-    return asLine(record, logRuntime().redactor);
-  };
+/** Records of `app.log`: what an application's logger said, and where. */
+export function containerRecords(serviceName: string | undefined): RecordOf {
+  return (event) => finished(event) ?? containerRecord(event, serviceName ?? logRuntime().serviceName);
 }
 
-/** One record of `audit.log`, `api.log` or `login.log`. */
-export function recordLine(serviceName: string | undefined, asLine: Encode = encode): Render {
-  return (event) => {
-    const record = finished(event) ?? completed(event, serviceName ?? logRuntime().serviceName);
-    return asLine(record, logRuntime().redactor);
-  };
+/** Records of `audit.log`, `api.log` or `login.log`. */
+export function auditRecords(serviceName: string | undefined): RecordOf {
+  return (event) => finished(event) ?? completed(event, serviceName ?? logRuntime().serviceName);
 }
 
 /** Where the call was made, if the category has call stacks. */

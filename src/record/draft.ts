@@ -7,7 +7,7 @@ import type { HttpCallEvent, RequestEvent } from "../capture/event.js";
 import { buildCall } from "./call.js";
 import type { Stamp } from "./common.js";
 import { encodeLine } from "./encode.js";
-import type { RequestFrame } from "./frame.js";
+import type { RequestFrame } from "./request-frame.js";
 import type { Redactor } from "./redactor.js";
 import { buildRequest } from "./request.js";
 import type { AuditRecord } from "./types.js";

@@ -54,6 +54,11 @@ function encodeClean(record: object, redactor: Redactor): string | undefined {
   }
 }
 
+/** Whether its line is there already. */
+export function isFinished(record: object): boolean {
+  return finished?.has(record) ?? false;
+}
+
 /* None in most processes: then a record costs no look-up. */
 let finished: WeakMap<object, string> | undefined;
 

@@ -252,7 +252,7 @@ function emptyHead(): HeadText {
 
 /** What JSON writes with a backslash. */
 // oxlint-disable-next-line no-control-regex
-const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
+export const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
 
 /** A text as JSON; most need nothing but quotes. */
 export function quoted(text: string): string {

@@ -11,6 +11,7 @@ import { KeyTable, type KeyRules } from "./keys.js";
 import { LIMITS, UNLIMITED, type Limits } from "./limits.js";
 import { DEFAULT_KINDS, SECRET_KINDS, SecretForms, type SecretKind } from "./patterns.js";
 import { CallLines } from "./call-line.js";
+import { RecordLines } from "./record-line.js";
 import { RequestLines } from "./request-line.js";
 import { Walk, type Rules } from "./walk.js";
 
@@ -52,6 +53,8 @@ export class Redactor {
   readonly requests: RequestLines;
   /** And of HTTP calls that went out. */
   readonly calls: CallLines;
+  /** And of packed records. */
+  readonly packed: RecordLines;
   private readonly pseudonym: Pseudonym | null;
 
   constructor(readonly policy: RedactionPolicy = {}) {
@@ -66,6 +69,7 @@ export class Redactor {
     const tools = { rules, limits, pseudonym, check: new CleanCheck(rules, limits) };
     this.requests = new RequestLines(tools);
     this.calls = new CallLines(tools);
+    this.packed = new RecordLines(tools);
   }
 
   /** True only for a record that is plain data within the limits, with nothing in it to hide. */

@@ -78,15 +78,12 @@ export class Ring {
   }
 
   /**
-   * Producer: adds what becomes a line later. False when much waits already: then the consumer is behind, and it is the
-   * producer's turn to make the line.
+   * Producer: adds what becomes a line later. False when there is no room now.
    *
    * @param format - which one makes the line
    */
   offerFrame(frame: Frame, format: number): boolean {
-    const need = frame.maxBytes + FRAME_EXTRA;
-    if (this.#isBehind) return false;
-    const at = this.#place(need);
+    const at = this.#place(frame.maxBytes + FRAME_EXTRA);
     if (at < 0) return false;
     this.#publish(at, writeFrame(frame, format, this.#bytes, this.#view, at));
     return true;
@@ -100,7 +97,8 @@ export class Ring {
     Atomics.store(this.words, WRITE_AT, end);
   }
 
-  get #isBehind(): boolean {
+  /** Producer: so much waits that it should make lines itself. */
+  get isBehind(): boolean {
     if (this.#waiting <= this.capacity / FRAMES_PART) return false;
     this.#readSeen = Atomics.load(this.words, READ_AT);
     return this.#waiting > this.capacity / FRAMES_PART;

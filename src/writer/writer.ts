@@ -131,12 +131,16 @@ export class Writer implements Member {
     return this.#enqueue(line) || this.#whenFull(line);
   }
 
+  /** Whether a frame can be left to the thread: it is there, and has not more to do than it can. */
+  get takesFrames(): boolean {
+    return !this.#exiting && !this.#gap.open && this.crew.available && !this.#ring.isBehind;
+  }
+
   /**
-   * Takes what becomes a line in the thread, with the durability "memory". False: it must be given as a line, because
-   * it has to be written at once, or the thread has enough to do.
+   * Takes what becomes a line in the thread, with the durability "memory", while `takesFrames`. False: there is no room,
+   * and it must be given as a line.
    */
   writeFrame(frame: Frame, format: FormatSettings): boolean {
-    if (this.#exiting || this.#gap.open || !this.crew.available) return false;
     const number = this.crew.formatNumber(format);
     if (number === undefined || !this.#ring.offerFrame(frame, number)) return false;
     this.#queued();

@@ -5,7 +5,7 @@ import type { RequestEvent } from "#dist/capture/event";
 import { RequestDraft } from "#dist/record/draft";
 import { printable } from "#dist/record/encode";
 import { Formatter } from "#dist/record/formatter";
-import { RequestFrame } from "#dist/record/frame";
+import { RequestFrame } from "#dist/record/request-frame";
 import { createRedactor, type RedactionPolicy } from "#dist/record/redactor";
 import { assertRecord } from "../support/schema.js";
 import { bodyOfBytes, CONTEXT, requestEvent, STAMP } from "./events.js";

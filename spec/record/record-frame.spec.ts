@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { encodeLine, printable } from "#dist/record/encode";
+import { Formatter } from "#dist/record/formatter";
+import { RecordFrame, unpackRecord } from "#dist/record/record-frame";
+import { createRedactor, type RedactionPolicy } from "#dist/record/redactor";
+import { buildRecord } from "#dist/record/build";
+import { httpCallEvent, requestEvent, rowEvent, STAMP } from "./events.js";
+import { custom, randomRecord } from "./random-record.js";
+
+/**
+ * A record that is packed, and whose line another thread makes, has the very line that it would have had at once.
+ */
+const frame = new RecordFrame();
+const redactor = createRedactor();
+const formatter = new Formatter({});
+
+/** Packs and writes a record as a ring does, into memory that both threads see. */
+function packed(record: object): Buffer | undefined {
+  if (!frame.pack(record)) return undefined;
+  const memory = new SharedArrayBuffer(frame.maxBytes + 3);
+  const end = frame.writeTo(Buffer.from(memory as never), new DataView(memory), 3);
+  assert.ok(end <= memory.byteLength);
+  return Buffer.from(Buffer.from(memory as never, 3, end - 3));
+}
+
+/** What the caller would have written. UTF-8 has no half surrogate pairs: they end as U+FFFD. */
+function atOnce(record: object, by = redactor): string {
+  return Buffer.from(printable(encodeLine(record, by))).toString();
+}
+
+describe("the frame of a record", () => {
+  it("has the line that the record would have had at once: fuzz", () => {
+    const runs = Number(process.env.AUDIT_FUZZ_RECORDS ?? 5000);
+    const seed = Number(process.env.AUDIT_FUZZ_SEED ?? Date.now() % 2 ** 31);
+    console.log(`record frames: ${runs} records, seed ${seed} (AUDIT_FUZZ_RECORDS, AUDIT_FUZZ_SEED)`);
+    let made = 0;
+    let short = 0;
+    fc.assert(
+      fc.property(randomRecord, (record) => {
+        const content = packed(record);
+        if (content === undefined) return;
+        made += 1;
+        const line = redactor.packed.line(content);
+        if (line !== undefined) {
+          short += 1;
+          assert.equal(line, JSON.stringify(unpackRecord(content)));
+          assert.ok(redactor.isClean(unpackRecord(content) as object), "only of what is clean");
+        }
+        assert.equal(formatter.line(content), atOnce(record));
+      }),
+      { numRuns: runs, seed },
+    );
+    assert.ok(made > runs / 4 && made < runs, `${made} of ${runs} were packed`);
+    assert.ok(short > runs / 10 && short < made, `${short} of ${made} by the short way`);
+  });
+
+  it("is made of usual records, and by the short way of those that are clean", () => {
+    for (const record of [
+      custom({ note: "seen", items: [{ sku: "A-100", price: -0.5 }], none: undefined, list: [undefined, 1] }),
+      buildRecord(rowEvent({}), STAMP)!,
+      buildRecord(httpCallEvent({ requestHeaders: { accept: "*/*" } }), STAMP)!,
+      buildRecord(requestEvent({ requestHeaders: ["Accept", "*/*"] }), STAMP)!,
+    ]) {
+      const content = packed(record)!;
+      assert.equal(redactor.packed.line(content), atOnce(record));
+      assert.equal(formatter.line(content), atOnce(record));
+    }
+  });
+
+  it("hides what the policy says that held", () => {
+    const policy: RedactionPolicy = {
+      mask: ["note"],
+      pseudonymise: ["sku"],
+      pseudonymKey: "0123456789abcdef",
+    };
+    const record = custom({ note: "4711 0815", items: [{ sku: "A-100" }], password: "hunter2" });
+    const line = new Formatter(structuredClone(policy)).line(packed(record)!);
+    assert.equal(line, atOnce(record, createRedactor(policy)));
+    assert.doesNotMatch(line, /4711 0815|A-100|hunter2/u);
+  });
+
+  it("is not made of what is no plain data, of what runs the application's code, or of what is very large", () => {
+    class Money {
+      amount = 1;
+    }
+    const cycle: Record<string, unknown> = {};
+    cycle.self = cycle;
+    const deep = Array.from({ length: 40 }).reduce<unknown>((inner) => [inner], 1);
+    const unusual: unknown[] = [
+      new Map(),
+      new Money(),
+      new Date(0),
+      Buffer.from("a"),
+      12n,
+      Symbol("x"),
+      () => 1,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      cycle,
+      deep,
+      { toJSON: () => 1 },
+      Object.assign([1], { toJSON: () => 1 }),
+      "x".repeat(1 << 20),
+      Array.from({ length: 5000 }, () => 0),
+      Array.from({ length: 1000 }, () => 0.5),
+      Array.from({ length: 5 }, () => Array.from({ length: 1000 }, () => "")),
+      {
+        get not() {
+          throw new Error("for you");
+        },
+      },
+      Object.fromEntries(Array.from({ length: 3000 }, (_, index) => [`k${index}`, 0])),
+    ];
+    for (const [index, value] of unusual.entries())
+      assert.equal(packed({ value }), undefined, `of number ${index}`);
+    assert.ok(packed({ value: "usual" }), "and goes on afterwards");
+  });
+});
