@@ -6,7 +6,7 @@ import { sealSettings } from "#dist/log/seal";
 import { verify } from "#dist/read/verify/verify";
 import { flush } from "#dist/writer/writers";
 import { cannotMount, onDisk } from "../support/mounts.js";
-import { inFolder, until, writing } from "../writer/support.js";
+import { inFolder, until, untilFailing, writing } from "../writer/support.js";
 import { faultsOfChains, sealedIn } from "./truth.js";
 
 const KEY = "a key of the specs, 32 bytes long";
@@ -34,7 +34,7 @@ describe("a sealed file", () => {
           await writing(folder, { ringBytes: 1 << 20, seal }, async (writer) => {
             writeFileSync(join(folder, "filler"), Buffer.alloc(DISK - 100_000));
             for (const line of lines(1000)) assert.ok(writer.write(line, durability));
-            await until(() => writer.health().state === "failing");
+            await untilFailing(writer);
             unlinkSync(join(folder, "filler"));
             await flush();
             assert.equal(writer.health().state, "ok");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { flush } from "#dist/writer/writers";
 import { cannotMount, mountOver, onDisk } from "../support/mounts.js";
-import { inFolder, linesOf, run, until, writing } from "./support.js";
+import { inFolder, linesOf, run, until, untilFailing, writing } from "./support.js";
 
 const DISK = 2_000_000;
 
@@ -39,7 +39,7 @@ describe("a disk", { skip: cannotMount() }, () => {
           const filler = fill(folder, 100_000);
           const lines = numbered(1000);
           for (const line of lines) assert.ok(writer.write(line, durability));
-          await until(() => writer.health().state === "failing");
+          await untilFailing(writer);
           assert.match(writer.health().last_error!, /ENOSPC/u);
           const before = linesOf(folder, "a").length;
           assert.ok(before > 100, `${before} lines had space`);
@@ -74,7 +74,7 @@ describe("a disk", { skip: cannotMount() }, () => {
           await flush();
           const unmount = mountOver(folder, "ro");
           writer.write("2", durability);
-          await until(() => writer.health().state === "failing");
+          await untilFailing(writer);
           assert.match(writer.health().last_error!, /EROFS/u);
           writer.write("3", durability);
           unmount();

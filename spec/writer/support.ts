@@ -88,6 +88,11 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+/** The thread's word of why comes a turn of the event loop after its state. */
+export function untilFailing(writer: Writer): Promise<void> {
+  return until(() => writer.health().state === "failing" && writer.health().last_error !== null);
+}
+
 /** The lines of `<name>.log` and its backups, oldest file first. */
 export function linesOf(folder: string, name: string): string[] {
   const files = readdirSync(folder).filter((file) => new RegExp(`^${name}(-.+)?\\.log$`, "u").test(file));

@@ -6,7 +6,7 @@ import { chmodSync, chownSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Durability } from "#dist/writer/protocol";
 import { flush, openWriter } from "#dist/writer/writers";
-import { linesOf, settings, until } from "../support.js";
+import { linesOf, settings, untilFailing } from "../support.js";
 
 const NOBODY = 65_534;
 const [folder = "", how = ""] = process.argv.slice(2);
@@ -60,7 +60,7 @@ const cases: Record<string, () => Promise<unknown>> = {
     renameSync(path, join(folder, "moved"));
     chmodSync(folder, 0o555);
     writer.write("1", durability);
-    await until(() => writer.health().state === "failing");
+    await untilFailing(writer);
     writer.write("2", durability);
     const error = writer.health().last_error;
     chmodSync(folder, 0o700);
