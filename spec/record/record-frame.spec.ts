@@ -69,6 +69,18 @@ describe("the frame of a record", () => {
     }
   });
 
+  it("has U+FFFD for halves of surrogate pairs, also where two stand side by side in different texts", () => {
+    const record = custom({ list: ["\ud83d", "\ude00"], "a\ud83d": "\ude00" });
+    const line = formatter.line(packed(record)!);
+    assert.equal(line, atOnce(record));
+    assert.deepEqual(JSON.parse(line).extra, {
+      tenant: "north",
+      list: ["\ufffd", "\ufffd"],
+      "a\ufffd": "\ufffd",
+    });
+    assert.doesNotMatch(line, /\\ud/u);
+  });
+
   it("hides what the policy says that held", () => {
     const policy: RedactionPolicy = {
       mask: ["note"],

@@ -16,6 +16,7 @@ import type { LineTools } from "./line-parts.js";
 import { REDACTED } from "./markers.js";
 import { Token, Unpacking } from "./record-frame.js";
 import { MAX_PUBLIC, type Rules } from "./walk.js";
+import { wellFormed } from "./well-formed.js";
 
 /** Different names that are remembered; beyond, all are forgotten. */
 const MAX_KNOWN = 4096;
@@ -66,7 +67,7 @@ export class RecordLines {
     const token = from.token();
     if ((token & Token.KIND) !== Token.FIELDS || token >>> Token.SHIFT > MAX_IDENTIFIER) return undefined;
     const line = this.#fields(from, token >>> Token.SHIFT, 0);
-    return line !== undefined && line.length <= MAX_LINE ? line : undefined;
+    return line !== undefined && line.length <= MAX_LINE ? wellFormed(line) : undefined;
   }
 
   #value(from: Unpacking, token: number, depth: number): string | undefined {
