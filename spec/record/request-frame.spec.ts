@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { RequestEvent } from "#dist/capture/event";
-import { RequestDraft } from "#dist/record/draft";
+import { Packer, RequestDraft } from "#dist/record/draft";
 import { printable } from "#dist/record/encode";
 import { Formatter } from "#dist/record/formatter";
-import { RequestFrame } from "#dist/record/request-frame";
 import { createRedactor, type RedactionPolicy } from "#dist/record/redactor";
 import { assertRecord } from "../support/schema.js";
 import { bodyOfBytes, CONTEXT, requestEvent, STAMP } from "./events.js";
@@ -15,14 +14,15 @@ import { randomRequest } from "./random-request.js";
  * A request that is packed, and whose line another thread makes, has the very line that it would have had at once.
  */
 const EXTRA = { region: "north" };
-const frame = new RequestFrame();
+const packer = new Packer();
 const HEAD = "HTTP/1.1 201 Created\r\nContent-Type: application/json; charset=utf-8\r\n\r\n";
 const request = (fields: Partial<RequestEvent>): RequestEvent =>
   requestEvent({ responseHeaders: HEAD, ...fields });
 
 /** Packs and writes a request as a ring does, into memory that both threads see. */
 function packed(event: RequestEvent, extra: Record<string, unknown> = EXTRA): Buffer | undefined {
-  if (!new RequestDraft(event, STAMP, extra).pack(frame)) return undefined;
+  const frame = new RequestDraft(event, STAMP, extra).packed(packer);
+  if (!frame) return undefined;
   const memory = new SharedArrayBuffer(frame.maxBytes + 3);
   const end = frame.writeTo(Buffer.from(memory as never), new DataView(memory), 3);
   assert.ok(end <= memory.byteLength);

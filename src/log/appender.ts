@@ -10,10 +10,8 @@ import { uuidv7 } from "uuidv7";
 import { checked } from "../check.js";
 import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
-import { Draft } from "../record/draft.js";
+import { Draft, Packer } from "../record/draft.js";
 import { encode, encodeLine, isFinished, printable } from "../record/encode.js";
-import { RecordFrame } from "../record/record-frame.js";
-import { RequestFrame } from "../record/request-frame.js";
 import { buildTrail } from "../record/stated.js";
 import { formatTimestamp } from "../record/timestamp.js";
 import type { TrailRecord } from "../record/types.js";
@@ -81,14 +79,12 @@ export function configure(config: unknown, layouts: LayoutsParam): AuditAppender
   return Object.assign(append, { writeRecord, shutdown });
 }
 
-/* One of each for all appenders: what is packed is written at once. */
-const requestFrame = new RequestFrame();
-const recordFrame = new RecordFrame();
+const packer = new Packer();
 
 /* Undefined for what must become a line at once. */
 function packed(record: object): Frame | undefined {
-  if (record instanceof Draft) return record.pack(requestFrame) ? requestFrame : undefined;
-  return !isFinished(record) && recordFrame.pack(record) ? recordFrame : undefined;
+  if (record instanceof Draft) return record.packed(packer);
+  return !isFinished(record) && packer.record.pack(record) ? packer.record : undefined;
 }
 
 function attempt(work: () => unknown): void {

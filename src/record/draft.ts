@@ -7,10 +7,17 @@ import type { HttpCallEvent, RequestEvent } from "../capture/event.js";
 import { buildCall } from "./call.js";
 import type { Stamp } from "./common.js";
 import { encodeLine } from "./encode.js";
-import type { RequestFrame } from "./request-frame.js";
+import { RecordFrame } from "./record-frame.js";
+import { RequestFrame } from "./request-frame.js";
 import type { Redactor } from "./redactor.js";
 import { buildRequest } from "./request.js";
 import type { AuditRecord } from "./types.js";
+
+/** One of each frame for all: what is packed is written at once. */
+export class Packer {
+  readonly request = new RequestFrame();
+  readonly record = new RecordFrame();
+}
 
 /** To be asked at once: it reads the context, and what it holds belongs to the capture. */
 export abstract class Draft<Event extends RequestEvent | HttpCallEvent = RequestEvent | HttpCallEvent> {
@@ -31,9 +38,9 @@ export abstract class Draft<Event extends RequestEvent | HttpCallEvent = Request
     return (this.#line ??= this.shortLine(redactor) ?? encodeLine(this.record(), redactor));
   }
 
-  /** Packs what the line is made of; false if it must be made at once, or is there already. */
-  pack(frame: RequestFrame): boolean {
-    return this.#line === undefined && this.packInto(frame);
+  /** What the line is made of, packed; `undefined` if it must be made at once, or is there already. */
+  packed(packer: Packer): RequestFrame | RecordFrame | undefined {
+    return this.#line === undefined ? this.packedBy(packer) : undefined;
   }
 
   record(): AuditRecord {
@@ -45,7 +52,7 @@ export abstract class Draft<Event extends RequestEvent | HttpCallEvent = Request
   }
 
   protected abstract shortLine(redactor: Redactor): string | undefined;
-  protected abstract packInto(frame: RequestFrame): boolean;
+  protected abstract packedBy(packer: Packer): RequestFrame | RecordFrame | undefined;
   protected abstract built(): AuditRecord;
 }
 
@@ -55,8 +62,8 @@ export class RequestDraft extends Draft<RequestEvent> {
     return redactor.requests.line(this.event, this.stamp, this.extra);
   }
 
-  protected packInto(frame: RequestFrame): boolean {
-    return frame.pack(this.event, this.stamp.serviceName, this.extra);
+  protected packedBy({ request }: Packer): RequestFrame | undefined {
+    return request.pack(this.event, this.stamp.serviceName, this.extra) ? request : undefined;
   }
 
   protected built(): AuditRecord {
@@ -70,8 +77,9 @@ export class CallDraft extends Draft<HttpCallEvent> {
     return redactor.calls.line(this.event, this.stamp, this.extra);
   }
 
-  protected packInto(): boolean {
-    return false;
+  /* The record, since it is made sooner than its line. */
+  protected packedBy({ record }: Packer): RecordFrame | undefined {
+    return record.pack(this.record()) ? record : undefined;
   }
 
   protected built(): AuditRecord {
