@@ -186,6 +186,9 @@ export function toImage(model: Model, row: ColumnImage, other: ColumnImage | nul
 }
 
 function put(image: RowImage, path: readonly string[], value: unknown): void {
+  const [only] = path;
+  // Nearly all: no embedded object, nothing to be cut off.
+  if (path.length === 1) return void define(image, only!, value);
   let at = image;
   for (const name of path.slice(0, -1)) at = (own(at, name) ?? define(at, name, {})) as RowImage;
   define(at, path.at(-1)!, value);

@@ -34,11 +34,15 @@ export function exactInteger(digits: string): number | string {
 const moment =
   /^(?<date>\d{4,}-\d\d-\d\d)[ T](?<time>\d\d:\d\d(?::\d\d)?)(?<fraction>\.\d+)?(?<zone>Z|[+-]\d\d(?::?\d\d)?)?$/;
 
+/* As `row_to_json` writes it where the session's time zone is UTC: the usual one, and all but a `Z`. */
+const universal = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00$/;
+
 /**
  * A moment as ISO 8601, with all the digits of its fraction. With a zone it is given in UTC; without one it
  * stays without, unless `zoneless` says that the database means UTC. What is no moment comes back as it is.
  */
 export function isoMoment(text: string, zoneless: "utc" | "keep" = "keep"): string {
+  if (universal.test(text)) return `${text.slice(0, -6)}Z`;
   const parts = moment.exec(text)?.groups;
   if (!parts) return text;
   const { date, time, fraction = "", zone } = parts;

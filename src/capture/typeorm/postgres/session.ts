@@ -247,7 +247,8 @@ export class Session {
     const execution = new Execution(plan, context, this.#limits, valuesOf(query));
     const own = query instanceof this.#Query;
     intercept(query, own, execution, this.#state, this.#names, {
-      ...NOTHING_BESIDE,
+      finish: NOTHING_BESIDE.finish,
+      failed: NOTHING_BESIDE.failed,
       unseen: call.unseen,
       generation: prepare && this.#limits.prepare && this.#known.direct ? this.#library.generation : null,
       retry: (error, outdated) => own && this.#retry(call, execution, error, outdated),
