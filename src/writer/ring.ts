@@ -19,7 +19,11 @@ const UTF8_MAX = 3;
  * now is in the processor's cache, and the rest of the ring costs no memory until a disk is slow.
  */
 const REUSED = 1 << 18;
-/** Of the ring, what may wait for frames to be taken: to make their lines is more work than to write them. */
+/**
+ * So many bytes may wait, and such a part of the ring, for frames to be taken: to make their lines is more work than to
+ * write them, and beyond this both threads do it.
+ */
+const FRAMES_BYTES = 1 << 18;
 const FRAMES_PART = 4;
 
 /** The shared memory of a ring with room for `bytes` bytes of lines. */
@@ -35,6 +39,7 @@ export class Ring {
   readonly capacity: number;
   readonly #bytes: Buffer;
   readonly #view: DataView;
+  readonly #framesBytes: number;
   /** The producer's own copy of both positions: an atomic load only when the ring seems full. */
   #writeAt: number;
   #readSeen: number;
@@ -53,6 +58,7 @@ export class Ring {
     this.#bytes = Buffer.from(memory as unknown as ArrayBuffer, HEADER_BYTES);
     this.#view = new DataView(memory, HEADER_BYTES);
     this.capacity = this.#bytes.length;
+    this.#framesBytes = Math.min(FRAMES_BYTES, this.capacity / FRAMES_PART);
     this.#writeAt = Atomics.load(this.words, WRITE_AT);
     this.#readSeen = Atomics.load(this.words, READ_AT);
   }
@@ -99,9 +105,9 @@ export class Ring {
 
   /** Producer: so much waits that it should make lines itself. */
   get isBehind(): boolean {
-    if (this.#waiting <= this.capacity / FRAMES_PART) return false;
+    if (this.#waiting <= this.#framesBytes) return false;
     this.#readSeen = Atomics.load(this.words, READ_AT);
-    return this.#waiting > this.capacity / FRAMES_PART;
+    return this.#waiting > this.#framesBytes;
   }
 
   /* As far as the producer knows, and never less. */
