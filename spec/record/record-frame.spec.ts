@@ -93,6 +93,16 @@ describe("the frame of a record", () => {
     assert.doesNotMatch(line, /4711 0815|A-100|hunter2/u);
   });
 
+  it("hides what stands under a name of ours that the policy hides, where it can be no identifier", () => {
+    const policy: RedactionPolicy = { redact: ["event", "chain", "row_count"] };
+    const by = createRedactor(policy);
+    for (const value of [{ from: "Bern" }, ["Bern"], "Bern", "x".repeat(2000), 4711, true, null]) {
+      const record = { event: value, chain: value, row_count: value };
+      assert.equal(new Formatter(policy).line(packed(record)!), atOnce(record, by));
+    }
+    assert.doesNotMatch(new Formatter(policy).line(packed({ event: { from: "Bern" } })!), /Bern/u);
+  });
+
   it("is not made of what is no plain data, of what runs the application's code, or of what is very large", () => {
     class Money {
       amount = 1;

@@ -132,9 +132,8 @@ export class RecordLines {
     }
     if (kind === Token.UNDEFINED) return undefined;
     // Of a name that hides its value, only what says nothing may stay; in doubt it is hidden by the walk.
-    if (action === "keep" || action === "public" || (depth === 0 && identifier)) {
-      return this.#value(from, token, depth + 1);
-    }
+    const own = depth === 0 && identifier && kind !== Token.FIELDS && kind !== Token.LIST;
+    if (own || action === "keep" || action === "public") return this.#value(from, token, depth + 1);
     return hides(action) && kind === Token.NULL ? "null" : undefined;
   }
 
