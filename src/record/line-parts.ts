@@ -6,12 +6,12 @@
  *
  * @module
  */
-import { types } from "node:util";
 import type { CapturedBody } from "../capture/event.js";
 import type { Actor, AuditContext } from "../context/context.js";
 import { bodyOf, bodyOfText, isPlainJson, joined, mayBeJson } from "./body.js";
 import type { CleanCheck } from "./clean.js";
 import { actorOf, userOf } from "./common.js";
+import { flatJson } from "./flat-json.js";
 import { quoted, quotedOrNull } from "./head-text.js";
 import { Hider, type Pseudonym } from "./hide.js";
 import { formFields, PLAIN_FORM } from "./http.js";
@@ -27,8 +27,6 @@ import { wellFormed } from "./well-formed.js";
 /** Of `Limits.total`, for the two bodies; the rest of the line may have a fifth of the whole in characters. */
 const BODIES = 2;
 const REST = 5;
-/** Fields of an actor that is written by hand. */
-const MAX_FLAT = 32;
 
 /** What a redaction policy came to, for lines. */
 export interface LineTools {
@@ -108,24 +106,15 @@ export class LineParts {
     return actor === null ? "null" : (this.flat(actor) ?? this.checked(userOf(actor), 0));
   }
 
-  /**
-   * Of an actor that is a plain object of texts and numbers, its id first. Of any other, `undefined`: nothing is
-   * read but fields that are values, so no getter runs.
-   */
+  /** Of an actor that needs no copy: its id comes first, and nothing in it is to be hidden. */
   private flat(actor: Actor): string | undefined {
-    if (types.isProxy(actor) || Object.getPrototypeOf(actor) !== Object.prototype) return undefined;
-    const keys = Object.keys(actor);
-    if (keys.length > MAX_FLAT) return undefined;
-    let json = "";
-    for (const key of keys) {
-      const value: unknown = Object.getOwnPropertyDescriptor(actor, key)?.value;
-      if (json === "" && key !== "id") return undefined;
-      if (this.tools.rules.keys.actionOf(key) !== "keep" || !this.isClean(value, 1)) return undefined;
-      if (typeof value === "string") json += `,${quoted(key)}:${quoted(value)}`;
-      else if (typeof value === "number") json += `,${quoted(key)}:${value}`;
-      else return undefined;
-    }
-    return json === "" ? undefined : `{${json.slice(1)}}`;
+    const { keys } = this.tools.rules;
+    if (isEmpty(actor)) return undefined;
+    return flatJson(
+      actor,
+      (key, value, index) =>
+        (index > 0 || key === "id") && keys.actionOf(key) === "keep" && this.isClean(value, 1),
+    );
   }
 
   /** As `formFields` reads it, where no name comes twice. */

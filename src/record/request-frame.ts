@@ -6,11 +6,10 @@
  *
  * @module
  */
-import { types } from "node:util";
 import type { CapturedBody, RequestEvent } from "../capture/event.js";
 import { actorOf, merged, userOf } from "./common.js";
 import { errorMessage } from "./error.js";
-import { quoted } from "./head-text.js";
+import { flatJson } from "./flat-json.js";
 import { isEmpty } from "./plain.js";
 import type { Outcome } from "./types.js";
 
@@ -18,8 +17,6 @@ import type { Outcome } from "./types.js";
 const MAX_PARTS = 512;
 const MAX_TEXT = 1 << 18;
 const MAX_BODIES = 1 << 20;
-/** Fields of an object that is written by hand. */
-const MAX_FLAT = 32;
 /** The length of a part that is `null`. */
 const NONE = 0xffff_ffff;
 /** Most bytes of UTF-8 that one UTF-16 unit of a string can become. */
@@ -273,23 +270,4 @@ function extraText(
   if (given.length === 0) return null;
   const [first] = given;
   return flatJson(given.length === 1 ? first! : given.reduce((one, other) => merged(one, other))!);
-}
-
-/**
- * A plain object of texts, numbers, booleans and `null` as JSON; `undefined` for any other. Nothing is read but fields
- * that are values, so no code of the application's runs.
- */
-function flatJson(object: object): string | undefined {
-  if (types.isProxy(object) || Object.getPrototypeOf(object) !== Object.prototype) return undefined;
-  const keys = Object.keys(object);
-  if (keys.length > MAX_FLAT) return undefined;
-  let json = "";
-  for (const key of keys) {
-    const value: unknown = Object.getOwnPropertyDescriptor(object, key)?.value;
-    if (typeof value === "string") json += `,${quoted(key)}:${quoted(value)}`;
-    else if (value === null || typeof value === "boolean" || Number.isFinite(value))
-      json += `,${quoted(key)}:${value as number}`;
-    else return undefined;
-  }
-  return `{${json.slice(1)}}`;
 }
