@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { countLines as wholeLines } from "../writer/lines.js";
 import { readLines, type SpoolFile } from "./spool.js";
 
 const NEWLINE = 10;
@@ -27,11 +28,10 @@ export function unsentOf(file: SpoolFile, from: number): Dropped {
   };
 }
 
+/** The last one may lack its newline. */
 export function countLines(lines: Buffer): number {
-  if (lines.length === 0) return 0;
-  let count = 0;
-  for (let at = lines.indexOf(NEWLINE); at >= 0; at = lines.indexOf(NEWLINE, at + 1)) count += 1;
-  return lines.at(-1) === NEWLINE ? count : count + 1;
+  const half = lines.length > 0 && lines.at(-1) !== NEWLINE;
+  return wholeLines(lines) + (half ? 1 : 0);
 }
 
 /* Whatever was appended to the spool, it must not keep us from making room. */

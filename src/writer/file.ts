@@ -23,7 +23,7 @@ import { dirname } from "node:path";
 import { endHalfLine, partFromHalfLine } from "./half-line.js";
 import { fault } from "../health.js";
 import type { FileSettings } from "./protocol.js";
-import { wholeLines } from "./ring.js";
+import { wholeLines } from "./lines.js";
 import { rotate } from "./rotate.js";
 
 const NEWLINE = 10;

@@ -10,7 +10,7 @@ import { formatTimestamp } from "../../record/timestamp.js";
 import { type CheckpointReason, checkpointLine, signerOf, type Witnessed } from "../../seal/checkpoint.js";
 import { nextKey } from "../../seal/digest.js";
 import type { SealSettings, SharedChain } from "../protocol.js";
-import { countLines } from "../ring.js";
+import { countLines } from "../lines.js";
 import { enterChain } from "./register.js";
 import { beginning, linksBeside, linksBefore } from "./links.js";
 import { ChainMemory, type ChainState, NOTE_BYTES } from "./memory.js";
