@@ -1,6 +1,6 @@
 /**
- * What recording requests costs: time of the server's main thread on a CPU a request, requests a second, latency at
- * half load, memory. Ours is whole, with bodies, context and redaction, to the file; the peers log no bodies.
+ * What recording requests costs: time of the server's main thread on a CPU a request, requests a second, both again and
+ * latency at half load, memory. Ours is whole, with bodies, context and redaction, to the file; the peers log no bodies.
  *
  * Each variant is a process of its own, and all are alive at once; bursts go to them in random order. So the
  * server without audit does not pay for the AsyncLocalStorage of the others.
@@ -36,8 +36,8 @@ export async function bench({ rounds, report, progress }) {
       const servers = await startServers(framework, ["none", "audit", ...peers], directory);
       const samples = await bursts(servers, rounds);
       reportCost(framework, samples, target, report);
-      progress(`${framework}: latency at half load`);
-      await reportLatency(framework, servers, samples, rounds, report);
+      progress(`${framework}: CPU and latency at half load`);
+      await reportHalfLoad(framework, servers, samples, rounds, target, report);
       if (framework === "express") {
         progress(`${framework}: memory over ${MEMORY_REQUESTS} requests`);
         await reportMemory(servers.get("audit"), report);
@@ -73,7 +73,7 @@ function reportCost(framework, samples, target, report) {
   const ours = samples.get("audit");
   for (const [variant, theirs] of samples) {
     if (variant === "audit") continue;
-    const against = variant === "none" ? "no_audit" : variant.replace("-", "_");
+    const against = nameOf(variant);
     const limit = { none: target, "pino-http": 1 }[variant] ?? null;
     report({ metric: `${framework}_cpu_ratio`, against, value: ratio(ours.cpu, theirs.cpu), target: limit });
     const rate = ratio(ours.rate, theirs.rate);
@@ -88,19 +88,40 @@ function reportCost(framework, samples, target, report) {
   });
 }
 
-/** At half of what the server can do without audit, how much later the slowest of a hundred come. */
-async function reportLatency(framework, servers, samples, rounds, report) {
-  const rate = median(samples.get("none").rate) / 2;
-  const added = [];
-  for (let round = 0; round < Math.min(rounds, 5); round += 1) {
-    const p99 = {};
-    for (const [variant, { connections }] of shuffled([...servers])) {
-      if (variant === "none" || variant === "audit")
-        p99[variant] = percentile(await connections.steady(rate, 1), 0.99);
+/**
+ * At half of what the server can do with us, the same rate for all: CPU a request, and how much later the slowest of a
+ * hundred come. In bursts a fast server keeps its client busy, and a slower one has to wake it for each answer; here all do.
+ */
+async function reportHalfLoad(framework, servers, samples, rounds, target, report) {
+  const rate = median(samples.get("audit").rate) / 2;
+  const found = new Map([...servers.keys()].map((variant) => [variant, { cpu: [], p99: [] }]));
+  for (let round = 0; round < Math.min(rounds, 7); round += 1) {
+    for (const [variant, server] of shuffled([...servers])) {
+      const before = await server.usage();
+      const latencies = await server.connections.steady(rate, 1);
+      const { cpu } = await server.usage();
+      found.get(variant).cpu.push((cpu - before.cpu) / 1000 / latencies.length);
+      found.get(variant).p99.push(percentile(latencies, 0.99));
     }
-    added.push(p99.audit - p99.none);
   }
+  const ours = found.get("audit");
+  for (const [variant, theirs] of found) {
+    if (variant === "audit") continue;
+    report({
+      metric: `${framework}_cpu_ratio_at_half_load`,
+      against: nameOf(variant),
+      value: ratio(ours.cpu, theirs.cpu),
+      target: { none: target, "pino-http": 1 }[variant] ?? null,
+    });
+  }
+  const none = found.get("none");
+  report({ metric: `${framework}_cpu_us_at_half_load`, against: "no_audit", value: median(none.cpu) });
+  const added = ours.p99.map((value, round) => value - none.p99[round]);
   report({ metric: `${framework}_p99_added_ms`, against: "no_audit", value: median(added), target: 0.2 });
+}
+
+function nameOf(variant) {
+  return variant === "none" ? "no_audit" : variant.replace("-", "_");
 }
 
 /** Microseconds a request, the fastest of three processes each. */

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { endianness } from "node:os";
 import type { CapturedBody, RequestEvent } from "../capture/event.js";
 import { actorOf, merged, userOf } from "./common.js";
 import { errorMessage } from "./error.js";
@@ -19,6 +20,10 @@ const MAX_TEXT = 1 << 18;
 const MAX_BODIES = 1 << 20;
 /** The length of a part that is `null`. */
 const NONE = 0xffff_ffff;
+/** Typed arrays write numbers as this machine does. */
+const LITTLE_ENDIAN = endianness() === "LE";
+/** HTTP has some 40 methods; a parser that takes any must not fill the memory. */
+const MAX_METHODS = 64;
 /** Most bytes of UTF-8 that one UTF-16 unit of a string can become. */
 const UTF8_MAX = 3;
 
@@ -38,16 +43,24 @@ const PASSED = 0;
 const KEPT = 1;
 const CUT = 2;
 /* Then, 4 bytes each, how many parts there are, how many bytes their text has, and the length of each. */
+const COUNT = 0;
+const TEXT_BYTES = 1;
+const LENGTHS = 2;
 const COUNT_AT = NUMBERS_AT + NUMBERS * 8;
-const TEXT_BYTES_AT = COUNT_AT + 4;
-const LENGTHS_AT = COUNT_AT + 8;
+const TEXT_BYTES_AT = COUNT_AT + TEXT_BYTES * 4;
+const LENGTHS_AT = COUNT_AT + LENGTHS * 4;
+const HEAD_BYTES = LENGTHS_AT - NUMBERS_AT + MAX_PARTS * 4;
 /** Before the headers. */
 const OWN_PARTS = 17;
 
 /** Packs one request after the other. One object for all: what was packed is written before the next. */
 export class RequestFrame {
   readonly #parts: (string | null)[] = [];
-  readonly #numbers = new Float64Array(NUMBERS);
+  /* All before the text, made here and copied in one piece: into shared memory each number alone is a call. */
+  readonly #head = new ArrayBuffer(HEAD_BYTES);
+  readonly #numbers = new Float64Array(this.#head, 0, NUMBERS);
+  readonly #counts = new Uint32Array(this.#head, NUMBERS * 8);
+  readonly #headBytes = new Uint8Array(this.#head);
   #text = "";
   #bodies: (CapturedBody | null)[] = [null, null];
 
@@ -82,7 +95,7 @@ export class RequestFrame {
     parts.push(
       event.recordId,
       serviceName,
-      event.method,
+      ordinary(event.method),
       event.url,
       event.protocol,
       event.clientIp,
@@ -134,19 +147,19 @@ export class RequestFrame {
    * @param view - of the same bytes as `into`
    * @returns where it ends
    */
-  writeTo(into: Buffer, view: DataView, start: number): number {
+  writeTo(into: Buffer, _view: DataView, start: number): number {
     into[start] = REQUEST_FRAME;
-    for (let index = 0; index < NUMBERS; index += 1) {
-      view.setFloat64(start + NUMBERS_AT + index * 8, this.#numbers[index]!, true);
-    }
     const { length } = this.#parts;
-    view.setUint32(start + COUNT_AT, length, true);
-    let at = start + LENGTHS_AT;
-    for (let index = 0; index < length; index += 1, at += 4) {
-      view.setUint32(at, this.#parts[index]?.length ?? NONE, true);
+    const textAt = start + LENGTHS_AT + length * 4;
+    const written = into.write(this.#text, textAt);
+    const counts = this.#counts;
+    counts[COUNT] = length;
+    counts[TEXT_BYTES] = written;
+    for (let index = 0; index < length; index += 1) {
+      counts[LENGTHS + index] = this.#parts[index]?.length ?? NONE;
     }
-    const written = into.write(this.#text, at);
-    view.setUint32(start + TEXT_BYTES_AT, written, true);
+    into.set(this.#headBytes.subarray(0, textAt - start - NUMBERS_AT), start + NUMBERS_AT);
+    let at = textAt;
     at += written;
     for (const body of this.#bodies) {
       if (body === null) continue;
@@ -178,15 +191,15 @@ export interface Unpacked {
  */
 export function unpackRequest(frame: Buffer): Unpacked {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  const number = (index: number): number => view.getFloat64(NUMBERS_AT + index * 8, true);
-  const count = view.getUint32(COUNT_AT, true);
+  const number = (index: number): number => view.getFloat64(NUMBERS_AT + index * 8, LITTLE_ENDIAN);
+  const count = view.getUint32(COUNT_AT, LITTLE_ENDIAN);
   const textAt = LENGTHS_AT + count * 4;
-  const bodiesAt = textAt + view.getUint32(TEXT_BYTES_AT, true);
+  const bodiesAt = textAt + view.getUint32(TEXT_BYTES_AT, LITTLE_ENDIAN);
   const text = frame.toString("utf8", textAt, bodiesAt);
   let index = 0;
   let from = 0;
   const next = (): string | null => {
-    const length = view.getUint32(LENGTHS_AT + index * 4, true);
+    const length = view.getUint32(LENGTHS_AT + index * 4, LITTLE_ENDIAN);
     index += 1;
     if (length === NONE) return null;
     from += length;
@@ -253,6 +266,21 @@ export function unpackRequest(frame: Buffer): Unpacked {
     extra: extra === null ? {} : (JSON.parse(extra) as Record<string, unknown>),
   };
   return { event, serviceName };
+}
+
+const methods = new Map<string, string>();
+
+/**
+ * The same text as a string of V8's own. Node's names of methods are external strings, and `join` takes one of those for
+ * two bytes a character: all parts would be widened, and narrowed again where they are written.
+ */
+function ordinary(method: string): string {
+  let own = methods.get(method);
+  if (own === undefined) {
+    own = `${method} `.slice(0, -1);
+    if (methods.size < MAX_METHODS) methods.set(method, own);
+  }
+  return own;
 }
 
 /** The actor as JSON; `null` for nobody, `undefined` for one that JSON is not enough for. */
