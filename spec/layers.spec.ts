@@ -27,7 +27,17 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
   seal: { code: [] },
   log: { code: [...COMMON, "record", "seal", "writer", "ship"] },
   // `record/formatter` makes lines of frames, which is the thread's work so that it is not the caller's.
-  writer: { code: [...COMMON, "alive", "record/timestamp", "record/formatter", "seal"] },
+  writer: {
+    code: [
+      ...COMMON,
+      "alive",
+      "record/timestamp",
+      "record/formatter",
+      "record/bytes",
+      "record/shape",
+      "seal",
+    ],
+  },
   ship: { code: [...COMMON, "writer/lock", "writer/backup-name", "writer/lines"] },
   adapters: {
     code: [...COMMON, "context", "capture/http", "decorate"],

@@ -8,6 +8,7 @@ import { Formatter } from "#dist/record/formatter";
 import { createRedactor, type RedactionPolicy } from "#dist/record/redactor";
 import { assertRecord } from "../support/schema.js";
 import { bodyOfBytes, CONTEXT, requestEvent, STAMP } from "./events.js";
+import { lineOf, written } from "./frames.js";
 import { randomRequest } from "./random-request.js";
 
 /**
@@ -19,14 +20,9 @@ const HEAD = "HTTP/1.1 201 Created\r\nContent-Type: application/json; charset=ut
 const request = (fields: Partial<RequestEvent>): RequestEvent =>
   requestEvent({ responseHeaders: HEAD, ...fields });
 
-/** Packs and writes a request as a ring does, into memory that both threads see. */
 function packed(event: RequestEvent, extra: Record<string, unknown> = EXTRA): Buffer | undefined {
   const frame = new RequestDraft(event, STAMP, extra).packed(packer);
-  if (!frame) return undefined;
-  const memory = new SharedArrayBuffer(frame.maxBytes + 3);
-  const end = frame.writeTo(Buffer.from(memory as never), new DataView(memory), 3);
-  assert.ok(end <= memory.byteLength);
-  return Buffer.from(Buffer.from(memory as never, 3, end - 3));
+  return frame && written(frame);
 }
 
 const redactor = createRedactor();
@@ -48,8 +44,8 @@ describe("the frame of a request", () => {
         const content = packed(event);
         if (content === undefined) return;
         made += 1;
-        const line = formatter.line(content);
-        assert.equal(formatter.line(content), line, "each time");
+        const line = lineOf(formatter, content);
+        assert.equal(lineOf(formatter, content), line, "each time");
         assert.deepEqual(JSON.parse(line), JSON.parse(atOnce(event)));
       }),
       { numRuns: runs, seed },
@@ -75,7 +71,7 @@ describe("the frame of a request", () => {
       });
       const content = packed(event);
       assert.ok(content);
-      const line = formatter.line(content);
+      const line = lineOf(formatter, content);
       assert.equal(line, atOnce(event));
       assertRecord(line);
     }
@@ -104,7 +100,7 @@ describe("the frame of a request", () => {
         const event = request(given);
         const content = packed(event, extra);
         assert.ok(content, JSON.stringify(given));
-        assert.equal(formatter.line(content), atOnce(event, extra));
+        assert.equal(lineOf(formatter, content), atOnce(event, extra));
       }
     }
   });
@@ -116,7 +112,7 @@ describe("the frame of a request", () => {
       pseudonymKey: "0123456789abcdef",
     };
     const event = request({ requestBody: bodyOfBytes('{"note":"4711 0815","name":"Ada"}') });
-    const line = new Formatter(structuredClone(policy)).line(packed(event)!);
+    const line = lineOf(new Formatter(structuredClone(policy)), packed(event)!);
     assert.equal(line, atOnce(event, EXTRA, createRedactor(policy)));
     assert.notEqual(line, atOnce(event));
   });
@@ -157,6 +153,6 @@ describe("the frame of a request", () => {
   it("that is none is a line that says so", () => {
     const formatter = new Formatter({});
     for (const bytes of [Buffer.alloc(0), Buffer.alloc(100), Buffer.alloc(500, 255)])
-      assert.match(formatter.line(bytes), /cannot be read/u);
+      assert.match(lineOf(formatter, bytes), /cannot be read/u);
   });
 });

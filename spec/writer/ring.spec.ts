@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { batchOf, type Frame } from "#dist/writer/entry";
+import { batchOf, type Format, type Frame } from "#dist/writer/entry";
 import { Ring, ringMemory } from "#dist/writer/ring";
 
 /** A frame of any bytes. */
@@ -17,7 +17,14 @@ function frameOf(bytes: Uint8Array): Frame {
 
 /* No newline in it, and not what would be taken for a frame. */
 const lineOf = (text: string): string => text.replaceAll("\n", "").replaceAll("\u0001", "");
-const asHex = (format: number) => (content: Buffer) => `${format}:${content.toString("hex")}`;
+const hexOf = (format: number, content: Uint8Array): string =>
+  `${format}:${Buffer.from(content).toString("hex")}`;
+const asHex =
+  (format: number): Format =>
+  (from, start, end, into) => {
+    into.addText(hexOf(format, from.buffer.subarray(start, end)));
+    return true;
+  };
 
 describe("the ring", () => {
   it("gives back every line in order, whatever the lines and however they are taken", () => {
@@ -78,7 +85,7 @@ describe("the ring", () => {
             if (ring.offer(step.line)) accepted.push(Buffer.from(step.line).toString());
           } else {
             const [bytes, format] = step.frame;
-            if (ring.offerFrame(frameOf(bytes), format)) accepted.push(asHex(format)(Buffer.from(bytes)));
+            if (ring.offerFrame(frameOf(bytes), format)) accepted.push(hexOf(format, bytes));
           }
           assert.equal(ring.pendingLines, accepted.length - (written.split("\n").length - 1));
         }

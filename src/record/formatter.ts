@@ -5,9 +5,10 @@
  *
  * @module
  */
+import type { Bytes } from "./bytes.js";
 import { RequestDraft } from "./draft.js";
 import { encodeLine, printable, UNREADABLE } from "./encode.js";
-import { RECORD_FRAME, unpackRecord } from "./record-frame.js";
+import { RECORD_FRAME, shapeOf, unpackRecord } from "./record-frame.js";
 import { REQUEST_FRAME, unpackRequest } from "./request-frame.js";
 import { createRedactor, type RedactionPolicy, type Redactor } from "./redactor.js";
 
@@ -23,28 +24,48 @@ export class Formatter {
   }
 
   /**
-   * The line of a frame, without its line break. The same for the same frame, at any time and in any thread: who takes
+   * Adds the line of a frame, without its line break. The same for the same frame, at any time and in any thread: who takes
    * over from a thread that died while it wrote compares lines.
    *
-   * @param frame - bytes that nobody else changes
+   * @param from - bytes that nobody else changes
+   * @returns false for a record of a shape that this thread has not been told of
    */
-  line(frame: Buffer): string {
+  write(from: Bytes, start: number, end: number, into: Bytes): boolean {
+    const before = into.length;
     try {
-      const line = frame[0] === REQUEST_FRAME ? this.#request(frame) : this.#record(frame);
-      return Buffer.byteLength(line) === line.length ? line : printable(line);
+      return from.buffer[start] === RECORD_FRAME
+        ? this.#record(from, start, end, into)
+        : this.#text(this.#request(from.buffer.subarray(start, end)), into);
     } catch {
       // Only of a frame that was overwritten while it was read, whose reader has lost the right to write it by then.
-      return UNREADABLE;
+      into.length = before;
+      return this.#text(UNREADABLE, into);
     }
   }
 
+  #record(from: Bytes, start: number, end: number, into: Bytes): boolean {
+    if (this.#redactor.packed.write(from, start, into)) return true;
+    const shape = shapeOf(from.buffer, from.view, start, end);
+    if (shape === undefined) return false;
+    return this.#text(encodeLine(unpackRecord(from.buffer, from.view, start, shape), this.#redactor), into);
+  }
+
   #request(frame: Buffer): string {
+    if (frame[0] !== REQUEST_FRAME) throw new RangeError("no frame");
     const { event, serviceName } = unpackRequest(frame);
     return new RequestDraft(event, { recordId: event.recordId, serviceName }, {}).line(this.#redactor);
   }
 
-  #record(frame: Buffer): string {
-    if (frame[0] !== RECORD_FRAME) throw new RangeError("no frame");
-    return this.#redactor.packed.line(frame) ?? encodeLine(unpackRecord(frame), this.#redactor);
+  #text(line: string, into: Bytes): true {
+    const before = into.length;
+    // Only then is it not all ASCII.
+    if (into.addText(line) !== line.length) {
+      const better = printable(line, into.buffer.subarray(before, into.length));
+      if (better !== line) {
+        into.length = before;
+        into.addText(better);
+      }
+    }
+    return true;
   }
 }

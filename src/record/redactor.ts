@@ -90,7 +90,7 @@ export class Redactor {
 
 /**
  * Makes a redactor of a policy. It keeps nothing of what it has seen but field names and
- * their order, up to 4096 of each.
+ * their order, up to 4096 of each, and what shapes of records came to.
  *
  * @throws {AuditError} `AUDIT_OPTION_INVALID`: `pseudonymise` without a key of 16 bytes, or an unknown kind
  */

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { isMainThread, MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { fault } from "../health.js";
 import type { FormatSettings } from "../record/formatter.js";
+import { shapes } from "../record/shape.js";
 import { Formats } from "./formats.js";
 import {
   CONTROL_BYTES,
@@ -45,6 +46,7 @@ export class Crew {
   #control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
   #worker: Worker | undefined;
   #mail: MessagePort | undefined;
+  #shapesTold = 0;
   #generation = 0;
   #replacing = false;
   #startedAt = 0;
@@ -69,14 +71,21 @@ export class Crew {
   }
 
   /**
-   * The number of a format, for frames. The thread is told of a new one before there can be a frame with its number.
+   * The number of a format, for frames. The thread is told of a new one, and of new shapes, before there can be a frame with
+   * their numbers.
    */
   formatNumber(settings: FormatSettings): number | undefined {
+    if (this.#shapesTold < shapes.length) this.#tellShapes();
     return this.formats.numberOf(settings, () => this.#post(this.#formatsMail));
   }
 
   get #formatsMail(): ThreadMail {
     return { kind: "formats", formats: this.formats.all };
+  }
+
+  #tellShapes(): void {
+    this.#post({ kind: "shapes", shapes: shapes.slice(this.#shapesTold) });
+    this.#shapesTold = shapes.length;
   }
 
   /** Wakes the thread if it sleeps; cheap when it does not. */
@@ -140,6 +149,8 @@ export class Crew {
     worker.unref();
     this.#worker = worker;
     this.#post(this.#formatsMail);
+    this.#shapesTold = 0;
+    this.#tellShapes();
     for (const member of this.#members.values()) this.#post(openMail(member));
   }
 

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { Bytes } from "../record/bytes.js";
 
 /** The first byte of a frame. */
 const FRAME = 1;
@@ -28,8 +29,12 @@ export interface Frame {
   writeTo(into: Buffer, view: DataView, start: number): number;
 }
 
-/** What makes lines of the content of frames. */
-export type Format = (content: Buffer) => string;
+/**
+ * Adds the line of a frame, without its newline.
+ *
+ * @returns false for a frame of which something is not known yet
+ */
+export type Format = (from: Bytes, start: number, end: number, into: Bytes) => boolean;
 
 /** @returns where the entry ends */
 export function writeFrame(frame: Frame, format: number, into: Buffer, view: DataView, at: number): number {
@@ -78,14 +83,16 @@ export interface Batch {
   entryBytes(bytes: number): number;
 }
 
-let scratch = Buffer.alloc(0);
+/* One of each for all: what they hold is used up before the next batch. */
+const source = new Bytes();
+const made = new Bytes();
 
 /**
  * The lines of a run of entries; used up before the next call. Without a frame among them they are the entries
  * themselves.
  *
  * @param formatOf - `undefined` for a format that is not known yet
- * @returns undefined if there is such a one
+ * @returns undefined if there is such a one, or a frame of which something is not known yet
  */
 export function batchOf(
   entries: Buffer,
@@ -93,35 +100,28 @@ export function batchOf(
 ): Batch | undefined {
   // No line of JSON has the byte, so this is the answer for nearly all that is no frame.
   if (!entries.includes(FRAME)) return { lines: entries, entryBytes: (bytes) => bytes };
-  let length = 0;
-  const ends: { readonly line: number; readonly entry: number }[] = [];
-  for (let at = 0; at < entries.length;) {
-    const end = entryEnd(entries, at);
-    if (entries[at] === FRAME) {
-      const format = formatOf(entries.readUInt16LE(at + FORMAT_AT));
-      if (format === undefined) return undefined;
-      // A copy, so that nothing changes while it is read.
-      const line = format(Buffer.from(entries.subarray(at + CONTENT_AT, end)));
-      reserve(length, line.length * 3 + 1);
-      length += scratch.write(line, length);
-      scratch[length] = NEWLINE;
-      length += 1;
+  // A copy, so that nothing changes while it is read.
+  source.length = 0;
+  source.add(entries);
+  const copy = source.buffer.subarray(0, source.length);
+  const lineEnds: number[] = [];
+  const entryEnds: number[] = [];
+  made.length = 0;
+  for (let at = 0; at < copy.length;) {
+    const end = entryEnd(copy, at);
+    if (copy[at] === FRAME) {
+      const format = formatOf(source.view.getUint16(at + FORMAT_AT, true));
+      if (!format?.(source, at + CONTENT_AT, end, made)) return undefined;
+      made.addByte(NEWLINE);
     } else {
-      reserve(length, end - at);
-      length += entries.copy(scratch, length, at, end);
+      made.add(copy.subarray(at, end));
     }
-    ends.push({ line: length, entry: end });
+    lineEnds.push(made.length);
+    entryEnds.push(end);
     at = end;
   }
   return {
-    lines: scratch.subarray(0, length),
-    entryBytes: (bytes) => ends.findLast(({ line }) => line <= bytes)?.entry ?? 0,
+    lines: made.buffer.subarray(0, made.length),
+    entryBytes: (bytes) => entryEnds[lineEnds.findLastIndex((end) => end <= bytes)] ?? 0,
   };
-}
-
-function reserve(used: number, more: number): void {
-  if (scratch.length >= used + more) return;
-  const larger = Buffer.allocUnsafeSlow(Math.max(2 * scratch.length, used + more, 1 << 18));
-  scratch.copy(larger, 0, 0, used);
-  scratch = larger;
 }

@@ -38,6 +38,6 @@ export class Formats {
     const settings = this.#settings[number];
     if (!settings) return undefined;
     const formatter = new Formatter(settings);
-    return (this.#made[number] = (content) => formatter.line(content));
+    return (this.#made[number] = (from, start, end, into) => formatter.write(from, start, end, into));
   };
 }

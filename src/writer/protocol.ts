@@ -5,6 +5,7 @@
  * @module
  */
 import type { FormatSettings } from "../record/formatter.js";
+import type { Shape } from "../record/shape.js";
 import type { Witnessed } from "../seal/checkpoint.js";
 
 /**
@@ -121,7 +122,9 @@ export type ThreadMail =
     }
   | { readonly kind: "close"; readonly id: number }
   /** All that there are; new ones last. */
-  | { readonly kind: "formats"; readonly formats: readonly FormatSettings[] };
+  | { readonly kind: "formats"; readonly formats: readonly FormatSettings[] }
+  /** New ones, in their order. */
+  | { readonly kind: "shapes"; readonly shapes: readonly Shape[] };
 
 /** What the thread tells. A `retired` file is not on the disk yet; without a path it has been deleted. */
 export type ThreadNews =

@@ -9,6 +9,7 @@
 import { closeSync, fstatSync, fsyncSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { learnShapes } from "../record/shape.js";
 import { drain } from "./drain.js";
 import { type FileEvents, LogFile } from "./file.js";
 import { Formats } from "./formats.js";
@@ -106,6 +107,8 @@ function readMail(mail: MessagePort, slots: Map<number, Slot>, formats: Formats,
       });
     } else if (message.kind === "formats") {
       formats.learn(message.formats);
+    } else if (message.kind === "shapes") {
+      learnShapes(message.shapes);
     } else {
       slots.get(message.id)?.file.close();
       slots.delete(message.id);
