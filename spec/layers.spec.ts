@@ -125,6 +125,10 @@ describe("the layers of src", () => {
     assert.deepEqual(against.map(describeImport), []);
   });
 
+  it("import nothing that leads back, not even its types", () => {
+    assert.deepEqual(circles(), []);
+  });
+
   it("load nothing that the user may not have", () => {
     const loaded = imports.filter(
       ({ file, from, typesOnly }) => PEERS.test(from) && !typesOnly && !ENTRIES[file]?.test(from),
@@ -153,6 +157,27 @@ describe("the layers of src", () => {
     assert.deepEqual(clocks, []);
   });
 });
+
+/** Files that import each other in a loop. */
+function circles(): string[][] {
+  const targets = new Map<string, string[]>();
+  for (const { file, from } of imports) {
+    if (!from.startsWith("/")) continue;
+    const name = file.replace(/\.ts$/u, "");
+    targets.set(name, [...(targets.get(name) ?? []), from.slice(1)]);
+  }
+  const found: string[][] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const begun = path.indexOf(file);
+    if (begun >= 0) found.push(path.slice(begun));
+    if (begun >= 0 || done.has(file)) return;
+    for (const target of targets.get(file) ?? []) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of targets.keys()) visit(file, []);
+  return found;
+}
 
 function describeImport({ file, from, typesOnly }: Import): string {
   return `src/${file} imports ${typesOnly ? "types of " : ""}${from.replace(/^\//u, "src/")}`;

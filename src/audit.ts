@@ -224,7 +224,7 @@ class Audit {
    * the decorated entities that no attached DataSource has, the entities without `@AuditEntity`, the decorated services.
    */
   coverage(): AuditCoverage {
-    return coverageOf(this.#session);
+    return coverageOf(this.#session?.rows ?? []);
   }
 
   /**

@@ -5,7 +5,6 @@
  */
 import type { RowCapture, RowCoverage } from "./capture/typeorm/typeorm.js";
 import { decoratedEntities, decoratedServices } from "./decorate/readers.js";
-import type { Session } from "./session.js";
 
 /** What `audit.coverage()` tells. */
 export interface AuditCoverage {
@@ -17,8 +16,7 @@ export interface AuditCoverage {
   readonly services: readonly string[];
 }
 
-export function coverageOf(session: Session | undefined): AuditCoverage {
-  const rows = session?.rows ?? [];
+export function coverageOf(rows: readonly RowCapture[]): AuditCoverage {
   return {
     dataSources: rows.map((capture) => capture.coverage()),
     entitiesWithoutTable: entitiesWithoutTable(rows).map(({ name }) => name),

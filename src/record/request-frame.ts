@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { endianness } from "node:os";
 import type { CapturedBody, RequestEvent } from "../capture/event.js";
 import { actorOf, merged, userOf } from "./common.js";
 import { errorMessage } from "./error.js";
@@ -21,7 +20,7 @@ const MAX_BODIES = 1 << 20;
 /** The length of a part that is `null`. */
 const NONE = 0xffff_ffff;
 /** Typed arrays write numbers as this machine does. */
-const LITTLE_ENDIAN = endianness() === "LE";
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 /** HTTP has some 40 methods; a parser that takes any must not fill the memory. */
 const MAX_METHODS = 64;
 /** Most bytes of UTF-8 that one UTF-16 unit of a string can become. */

@@ -10,8 +10,7 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Undo } from "../capture.js";
 import { sentHead, sentHeaders } from "../http/headers.js";
 import { listen } from "./channels.js";
-import type { Begin, LiveCalls } from "./outbound.js";
-import type { OutboundCall } from "./outbound-call.js";
+import type { Begin, LiveCalls, OutboundCall } from "./outbound-call.js";
 
 type Request = ClientRequest & { readonly res?: IncomingMessage };
 

@@ -11,10 +11,15 @@ import { BodyTee } from "../http/body.js";
 import { contentTypeOf } from "../http/headers.js";
 import { MultipartReader, multipartBoundary } from "../http/multipart.js";
 
+/** Begins a call of `request`, which goes to `path` at `origin`; none where it is not to be recorded. */
+export type Begin = (request: object, origin: string, path: string) => OutboundCall | undefined;
+
+/** The calls under way, by the request as Node or undici know it. */
+export type LiveCalls = Map<object, OutboundCall>;
+
 /** What the calls to one service have in common. */
 export interface OutboundKind {
-  /** The calls under way. */
-  readonly live: Map<object, OutboundCall>;
+  readonly live: LiveCalls;
   readonly emit: Emit;
   readonly options: CallOptions;
   /** How much is kept of each body, in bytes; `null`: bodies are not told. */

@@ -11,7 +11,7 @@ import { detailNow, type CallOptions } from "../call.js";
 import type { Emit, Undo } from "../capture.js";
 import { subscribeHttp } from "./http.js";
 import { propagationFinder, serviceFinder, type CheckedOutboundOptions } from "./options.js";
-import { OutboundCall, type OutboundKind } from "./outbound-call.js";
+import { OutboundCall, type Begin, type LiveCalls, type OutboundKind } from "./outbound-call.js";
 import { subscribeUndici } from "./undici.js";
 
 /** Everything but whose call it is, and how much is told of each service's. */
@@ -21,14 +21,6 @@ export interface OutboundTools extends Omit<CallOptions, "service" | "detail"> {
 
 /** Different services whose calls' options are kept; beyond, all are made anew. */
 const MAX_KINDS = 1024;
-
-/**
- * Begins a call of `request`, which goes to `path` at `origin`; none where it is not to be recorded.
- */
-export type Begin = (request: object, origin: string, path: string) => OutboundCall | undefined;
-
-/** The calls under way, by the request as Node or undici know it. */
-export type LiveCalls = Map<object, OutboundCall>;
 
 /** Starts for the whole process. Calls under way when it is undone are told as `unknown`. */
 export function captureOutbound(emit: Emit, options: CheckedOutboundOptions, tools: OutboundTools): Undo {

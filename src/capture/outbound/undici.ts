@@ -11,8 +11,7 @@ import type { Undo } from "../capture.js";
 import type { SeenHeaders } from "../event.js";
 import { headersFrom } from "../../record/http.js";
 import { listen, type Message } from "./channels.js";
-import type { Begin, LiveCalls } from "./outbound.js";
-import type { OutboundCall } from "./outbound-call.js";
+import type { Begin, LiveCalls, OutboundCall } from "./outbound-call.js";
 
 export function subscribeUndici(begin: Begin, live: LiveCalls): Undo {
   return listen({

@@ -9,9 +9,20 @@ import {
   type FamilyLimits,
   type ManyRowsChange,
   type OneRowChange,
+  type Parameter,
   type RowChange,
 } from "./family.js";
-import type { StatementChanges } from "./transaction.js";
+
+/** What one statement changed. */
+export interface StatementChanges {
+  readonly changes: readonly RowChange[];
+  /** The statement without its values; kept where one entry stands for many rows. */
+  readonly statement: string | null;
+  /** The values that it was run with; asked for only there. */
+  readonly parameters?: () => readonly Parameter[];
+  /** The size of its images in bytes, if the family knows it better than by counting. */
+  readonly bytes?: number;
+}
 
 /** How many rows an entry for many names by their ids. */
 export const FIRST_ROWS = 20;

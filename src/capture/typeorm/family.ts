@@ -11,7 +11,7 @@
 import type { DataSource } from "typeorm";
 import type { AuditContext } from "../../context/context.js";
 import type { Undo } from "../capture.js";
-import type { OutboxStore, OutboxTable } from "./outbox/store.js";
+import type { OutboxRow, OutboxStore, OutboxTable } from "./outbox/store.js";
 
 /** A table as the database names it. `schema` is `null` where the database has none, or for the default one. */
 export interface TableName {
@@ -90,14 +90,6 @@ export interface ChangeSink {
    * transaction of its own.
    */
   committed(changes: readonly RowChange[], outcome: "success" | "unknown"): void;
-}
-
-/** A row of the outbox table. */
-export interface OutboxRow {
-  /** UUIDv7, so that rows lie in the order in which they were written. */
-  readonly id: string;
-  /** Records, one JSON object a line, redacted. */
-  readonly records: string;
 }
 
 /** Where the records of a transaction are written before its COMMIT, so that both are committed or neither is. */

@@ -7,25 +7,14 @@
  *
  * @module
  */
-import { limitStatement, sizeOf } from "./bulk.js";
-import type { FamilyLimits, Parameter, RowChange } from "./family.js";
+import { limitStatement, sizeOf, type StatementChanges } from "./bulk.js";
+import type { FamilyLimits, RowChange } from "./family.js";
 
 /** The transaction itself (`name: null`), or one savepoint in it. */
 interface Level {
   readonly name: string | null;
   changes: RowChange[];
   bytes: number;
-}
-
-/** What one statement changed. */
-export interface StatementChanges {
-  readonly changes: readonly RowChange[];
-  /** The statement without its values; kept where one entry stands for many rows. */
-  readonly statement: string | null;
-  /** The values that it was run with; asked for only there. */
-  readonly parameters?: () => readonly Parameter[];
-  /** The size of its images in bytes, if the family knows it better than by counting. */
-  readonly bytes?: number;
 }
 
 /** The changes of the open transaction of one connection, by savepoint. */

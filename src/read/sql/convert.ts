@@ -5,7 +5,6 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { chmod, open, rename, rm, type FileHandle } from "node:fs/promises";
-import { join } from "node:path";
 import type { TrailFile } from "../files.js";
 import { openFile, readLines } from "../lines.js";
 import { parseRecord } from "../records.js";
@@ -13,6 +12,7 @@ import { ReadReport } from "../report.js";
 import { mended } from "./mend.js";
 import { convertedColumns, linesOf, IS_RECORD } from "./columns.js";
 import { literal, type Engine } from "./engine.js";
+import { temporaryIn } from "./temporary.js";
 
 /* Of records of 1 KB some 20 MB: what one thread holds while it writes. */
 const ROWS_AT_ONCE = 20_480;
@@ -132,9 +132,4 @@ export async function firstLineHash(file: TrailFile): Promise<string> {
 /** Short, for names of files. */
 export function hashOf(...parts: readonly unknown[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
-}
-
-/** A fresh name in a folder of this process alone. */
-export function temporaryIn(folder: string): string {
-  return join(folder, `${randomBytes(8).toString("hex")}.jsonl`);
 }

@@ -10,7 +10,7 @@
 import { open } from "node:fs/promises";
 import { describeFile } from "../files.js";
 import { readLines } from "../lines.js";
-import { temporaryIn } from "./convert.js";
+import { temporaryIn } from "./temporary.js";
 
 /* In this order: an escaped backslash begins no other escape, and a whole pair is no half. */
 const ESCAPES =

@@ -4,21 +4,26 @@
  * @module
  */
 import type { AuditContext } from "../../../context/context.js";
-import type { RowChange } from "../family.js";
-import type { Ask, Table } from "./catalog.js";
-import type { Shared } from "./connection.js";
+import type { RowChange, TableScope } from "../family.js";
+import type { Ask, Catalog, Table } from "./catalog.js";
 import type { OtherStatement, Statement, TableRef } from "./statement.js";
 import type { ToldStatement } from "./told.js";
 import type { Answer } from "./wire.js";
 
+/** What the tables of a DataSource are looked up in. */
+interface Known {
+  readonly catalog: Catalog;
+  readonly scope: TableScope;
+}
+
 export class Targets {
-  readonly #shared: Pick<Shared, "catalog" | "scope">;
+  readonly #shared: Known;
   readonly #ask: Ask;
   /** Tables of this session only; they hide others of the same name. */
   readonly #temporary = new Set<string>();
   #database: string | null = null;
 
-  constructor(shared: Pick<Shared, "catalog" | "scope">, ask: Ask) {
+  constructor(shared: Known, ask: Ask) {
     this.#shared = shared;
     this.#ask = ask;
   }

@@ -6,7 +6,7 @@
 import type { Parameter, RowChange } from "../family.js";
 import { writtenParameters } from "../parameters.js";
 import { withoutValues, type Quoting } from "../statement-text.js";
-import type { StatementChanges } from "../transaction.js";
+import type { StatementChanges } from "../bulk.js";
 import type { Dialect } from "./scan.js";
 
 export interface ToldStatement {

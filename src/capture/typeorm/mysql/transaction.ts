@@ -7,8 +7,8 @@
  * @module
  */
 import type { ChangeSink, FamilyLimits, RowChange } from "../family.js";
-import { limitStatement } from "../bulk.js";
-import { TransactionBuffer, type StatementChanges } from "../transaction.js";
+import { type StatementChanges, limitStatement } from "../bulk.js";
+import { TransactionBuffer } from "../transaction.js";
 import type { Statement } from "./statement.js";
 import { AUTOCOMMIT, IN_TRANSACTION, type Answer } from "./wire.js";
 

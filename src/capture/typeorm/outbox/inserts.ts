@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OutboxRow } from "../family.js";
+import type { OutboxRow } from "./store.js";
 
 /**
  * As few texts as their length allows, in the rows' order. What a row holds goes as hex, so that nothing that a session

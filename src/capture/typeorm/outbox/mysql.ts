@@ -7,8 +7,7 @@
 import { createHash } from "node:crypto";
 import type { DataSource } from "typeorm";
 import { AuditError } from "../../../errors.js";
-import type { OutboxRow } from "../family.js";
-import { BATCH_ROWS, type OutboxStore, type OutboxTable } from "./store.js";
+import { BATCH_ROWS, type OutboxRow, type OutboxStore, type OutboxTable } from "./store.js";
 
 type Answered = (error: Error | null, rows: unknown) => void;
 

@@ -8,9 +8,9 @@
  * @module
  */
 import { fault } from "../../../health.js";
-import type { OutboxTarget, OutboxRow, RowChange } from "../family.js";
+import type { OutboxTarget, RowChange } from "../family.js";
 import { Relay, type Settled } from "./relay.js";
-import type { OutboxStore } from "./store.js";
+import type { OutboxRow, OutboxStore } from "./store.js";
 
 /** What happens to a transaction whose records cannot be written to the table. */
 export type OutboxErrors = "record" | "fail";

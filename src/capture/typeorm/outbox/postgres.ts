@@ -5,9 +5,8 @@
  */
 import type { DataSource } from "typeorm";
 import { AuditError } from "../../../errors.js";
-import type { OutboxRow } from "../family.js";
 import { quotedTable } from "../postgres/names.js";
-import { BATCH_ROWS, type OutboxStore, type OutboxTable } from "./store.js";
+import { BATCH_ROWS, type OutboxRow, type OutboxStore, type OutboxTable } from "./store.js";
 
 /** What is used of a client of pg that is not in a pool. */
 interface OwnClient {

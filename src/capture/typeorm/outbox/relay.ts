@@ -5,8 +5,7 @@
  * @module
  */
 import { fault } from "../../../health.js";
-import type { OutboxRow } from "../family.js";
-import type { OutboxStore } from "./store.js";
+import type { OutboxRow, OutboxStore } from "./store.js";
 
 /** What became of all that was handed to the log: on file, still waiting, or some of it dropped for want of room. */
 export type Settled = "written" | "waiting" | "dropped";

@@ -4,8 +4,7 @@
  * @module
  */
 import { hostname } from "node:os";
-import type { OutboxRow } from "../family.js";
-import { BATCH_ROWS, type OutboxStore } from "./store.js";
+import { BATCH_ROWS, type OutboxRow, type OutboxStore } from "./store.js";
 
 /** The table, for those who make it themselves. Without rowids, so that `last_insert_rowid()` never tells of it. */
 export const sqliteOutboxDdl = (name: string): string =>

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import type { OutboxRow } from "../family.js";
+/** A row of the outbox table. */
+export interface OutboxRow {
+  /** UUIDv7, so that rows lie in the order in which they were written. */
+  readonly id: string;
+  /** Records, one JSON object a line, redacted. */
+  readonly records: string;
+}
 
 /** Which table, and who makes it. */
 export interface OutboxTable {

@@ -9,8 +9,9 @@
 import type { DataSource, EntitySubscriberInterface, QueryRunner } from "typeorm";
 import { guarded } from "../../../health.js";
 import type { Undo } from "../../capture.js";
+import type { StatementChanges } from "../bulk.js";
 import type { ChangeSink, FamilyLimits, RowChange } from "../family.js";
-import { TransactionBuffer, type StatementChanges } from "../transaction.js";
+import { TransactionBuffer } from "../transaction.js";
 
 /** Drivers whose BEGIN and COMMIT are calls, not statements. */
 const withCalls = new Set<string>(["mssql", "oracle", "sap", "spanner", "aurora-mysql", "aurora-postgres"]);

@@ -9,10 +9,9 @@
  */
 import type { ManyRowsChange, RowChange, TableScope } from "../family.js";
 import type { InboundKey, TableFacts } from "./catalog.js";
-import type { Execution } from "./execution.js";
 import { quoted, quotedTable } from "./names.js";
 import type { TableRef } from "./read.js";
-import type { Ask, Steps } from "./steps.js";
+import type { Answered, Ask, Steps } from "./steps.js";
 
 /** What happens to rows: they go, or these columns change. */
 export type Effect =
@@ -141,8 +140,8 @@ export class CascadeSteps implements Steps {
     return news;
   }
 
-  async after(ask: Ask, execution: Execution): Promise<readonly RowChange[]> {
-    const { context } = execution;
+  async after(ask: Ask, answered: Answered): Promise<readonly RowChange[]> {
+    const { context } = answered;
     const changes: RowChange[] = [];
     const images = await this.#readChanged(ask);
     for (const { facts, row, deleted } of this.#reached.values()) {
@@ -155,18 +154,18 @@ export class CascadeSteps implements Steps {
       else if (after !== row.json)
         changes.push({ op: "update", table, before, after: readImage(after), context });
     }
-    if (this.#missedRows(execution)) {
+    if (this.#missedRows(answered)) {
       for (const facts of reach(this.#plan.root, this.#plan.effect, this.#plan.lookup).tables)
         this.#unseen.add(facts);
     }
     for (const { table } of this.#unseen) {
-      if (this.#plan.scope.includes(table)) changes.push(unseenRows(table, execution));
+      if (this.#plan.scope.includes(table)) changes.push(unseenRows(table, answered));
     }
     return changes;
   }
 
   /** True if the statement changed rows that were not there yet when we locked. */
-  #missedRows({ images, affected }: Execution): boolean {
+  #missedRows({ images, affected }: Answered): boolean {
     if (!this.#plan.lock) return affected !== 0;
     if (!images) return affected === null || affected > this.#own.length;
     const locked = new Set(this.#own.map(({ json }) => json));
@@ -193,10 +192,10 @@ export class CascadeSteps implements Steps {
   }
 }
 
-function unseenRows(table: TableFacts["table"], execution: Execution): ManyRowsChange {
-  const { context } = execution;
-  const { statement } = execution.plan;
-  const told = { statement, parameters: execution.parameters() };
+function unseenRows(table: TableFacts["table"], answered: Answered): ManyRowsChange {
+  const { context } = answered;
+  const { statement } = answered.plan;
+  const told = { statement, parameters: answered.parameters() };
   return { op: "statement", table, before: null, after: null, rowCount: null, ...told, context };
 }
 

@@ -7,8 +7,9 @@
  *
  * @module
  */
+import type { StatementChanges } from "../bulk.js";
 import type { ChangeSink, FamilyLimits, RowChange } from "../family.js";
-import { TransactionBuffer, type StatementChanges } from "../transaction.js";
+import { TransactionBuffer } from "../transaction.js";
 import { readTag, type Execution, type Tag } from "./execution.js";
 import type { Telling } from "./plan.js";
 import type { Statement } from "./read.js";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { AuditContext } from "../../../context/context.js";
-import { FIRST_ROWS } from "../bulk.js";
+import { FIRST_ROWS, type StatementChanges } from "../bulk.js";
 import type {
   ColumnImage,
   FamilyLimits,
@@ -14,7 +14,6 @@ import type {
   TableName,
 } from "../family.js";
 import { boundParameters } from "../parameters.js";
-import type { StatementChanges } from "../transaction.js";
 import { UNKNOWN_TABLE, type CountTelling, type Plan, type RowTelling, type Telling } from "./plan.js";
 import type { Verb } from "./read.js";
 

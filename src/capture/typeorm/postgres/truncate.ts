@@ -5,9 +5,8 @@
  */
 import type { ManyRowsChange, RowChange } from "../family.js";
 import type { TableFacts } from "./catalog.js";
-import type { Execution } from "./execution.js";
 import { quotedTable } from "./names.js";
-import type { Ask, Steps } from "./steps.js";
+import type { Answered, Ask, Steps } from "./steps.js";
 
 /** Counting more would hold up the application for longer than the number is worth: then it is not told. */
 const COUNTED_ROWS = 1_000_000;
@@ -33,7 +32,7 @@ export class TruncateSteps implements Steps {
     }
   }
 
-  async after(_ask: Ask, { context }: Execution): Promise<readonly RowChange[]> {
+  async after(_ask: Ask, { context }: Answered): Promise<readonly RowChange[]> {
     return this.#tables.map((facts): ManyRowsChange => {
       const rowCount = this.#counts.get(facts) ?? null;
       const { table } = facts;

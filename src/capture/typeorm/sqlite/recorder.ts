@@ -16,11 +16,11 @@ import type {
   ColumnImage,
   FamilyLimits,
   ManyRowsChange,
-  OutboxRow,
   OutboxTarget,
   RowChange,
   TableName,
 } from "../family.js";
+import type { OutboxRow } from "../outbox/store.js";
 import { boundParameters, type Values } from "../parameters.js";
 import { withoutValues } from "../statement-text.js";
 import type { SqliteConnection, StatementListener } from "./connection.js";
