@@ -1,9 +1,9 @@
 /**
  * A real OpenSSH server, started for a spec on a free port with keys and files of its own.
  *
- * It is Debian's `sshd` with its `sftp-server`, run by the user who runs the specs. A user's password can be checked
- * only with a system account made for it, so it lets in by public key alone. The key says what may be done: one of
- * them is let in for reading only, which is how a server says `SSH_FX_PERMISSION_DENIED` also to root.
+ * It is Debian's `sshd` with its `sftp-server`, run by the user who runs the specs. `openSsh` lets that user in, by
+ * public key. The key says what may be done: one of them is let in for reading only, which is how a server says
+ * `SSH_FX_PERMISSION_DENIED` also to root. `sshd-passwords.ts` has one that lets in by password.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -25,34 +25,32 @@ function missing(): string | false {
   return reason;
 }
 
-export interface OpenSsh {
+export interface Sshd {
+  readonly port: number;
+  /** As `ssh-keygen -lf` prints it: `SHA256:…`. */
+  readonly hostKey: string;
+  /** What it said of itself. */
+  said(): string;
+  /** Kills every session, as a server that is switched off. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+export interface OpenSsh extends Sshd {
   readonly address: { readonly host: string; readonly port: number; readonly username: string };
   readonly privateKey: string;
   /** Lets in for reading only. */
   readonly readOnlyKey: string;
   /** Of a stranger: refused. */
   readonly unknownKey: string;
-  /** As `ssh-keygen -lf` prints it: `SHA256:…`. */
-  readonly hostKey: string;
   /** What its `sftp-server` did, a line a request. */
   log(): string[];
-  /** Kills every session, as a server that is switched off. */
-  cut(): void;
-  close(): Promise<void>;
 }
 
 /** @param folder - for its keys and settings, made and left by the caller; its sessions begin in `files` */
 export async function openSsh(folder: string, files: string): Promise<OpenSsh> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // Made by Debian's service when it starts; sshd as root refuses to run without it.
-  if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
-  const key = (name: string): string => {
-    const path = join(folder, name);
-    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", path]);
-    return path;
-  };
-  const [host, client, reader, unknown] = ["host", "client", "reader", "unknown"].map(key) as [
-    string,
+  const [client, reader, unknown] = ["client", "reader", "unknown"].map((name) => newKey(folder, name)) as [
     string,
     string,
     string,
@@ -65,36 +63,66 @@ export async function openSsh(folder: string, files: string): Promise<OpenSsh> {
     `command="${serve} 2>>${log}" ${publicKey(client)}command="${serve} -R 2>>${log}" ${publicKey(reader)}`,
     { mode: 0o600 },
   );
-  const port = await freePort();
-  const settings = [
-    `ListenAddress 127.0.0.1:${port}`,
-    `HostKey ${host}`,
-    `PidFile none`,
+  const sshd = await startSshd(folder, [
     `AuthorizedKeysFile ${join(folder, "authorized_keys")}`,
     "AuthenticationMethods publickey",
     "PermitRootLogin yes",
-    "UsePAM no",
     // The folder is a temporary one, below a folder that all may write to.
     "StrictModes no",
-    "MaxStartups 200",
-    `Subsystem sftp ${sftpServerPath}`,
-  ];
-  writeFileSync(join(folder, "sshd_config"), `${settings.join("\n")}\n`);
-  const sshd = spawn(sshdPath, ["-D", "-e", "-f", join(folder, "sshd_config")], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  await listening(sshd, port);
-  const fingerprint = execFileSync("ssh-keygen", ["-lf", `${host}.pub`], { encoding: "utf8" }).split(" ")[1]!;
+  ]);
   return {
-    address: { host: "127.0.0.1", port, username: userInfo().username },
+    ...sshd,
+    address: { host: "127.0.0.1", port: sshd.port, username: userInfo().username },
     privateKey: readFileSync(client, "utf8"),
     readOnlyKey: readFileSync(reader, "utf8"),
     unknownKey: readFileSync(unknown, "utf8"),
-    hostKey: fingerprint,
     log: () => readFileSync(log, "utf8").split("\n"),
+  };
+}
+
+/**
+ * Starts `sshd` with a host key and settings in `folder`.
+ *
+ * @param wrapper - a command that ends by becoming `sshd`, in the same process
+ */
+export async function startSshd(
+  folder: string,
+  settings: readonly string[],
+  wrapper: readonly string[] = [],
+): Promise<Sshd> {
+  // Made by Debian's service when it starts; sshd as root refuses to run without it.
+  if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 });
+  const host = newKey(folder, "host");
+  const port = await freePort();
+  const all = [
+    `ListenAddress 127.0.0.1:${port}`,
+    `HostKey ${host}`,
+    "PidFile none",
+    "UsePAM no",
+    "MaxStartups 200",
+    `Subsystem sftp ${sftpServerPath}`,
+    ...settings,
+  ];
+  const config = join(folder, "sshd_config");
+  writeFileSync(config, `${all.join("\n")}\n`);
+  const [command, ...args] = [...wrapper, sshdPath, "-D", "-e", "-f", config];
+  const sshd = spawn(command!, args, { stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  sshd.stderr.on("data", (text: Buffer) => (said += String(text)));
+  if (!(await listening(sshd, port))) throw new Error(`sshd did not start: ${said}`);
+  return {
+    port,
+    hostKey: execFileSync("ssh-keygen", ["-lf", `${host}.pub`], { encoding: "utf8" }).split(" ")[1]!,
+    said: () => said,
     cut: () => killSessions(sshd),
     close: () => stopped(sshd),
   };
+}
+
+function newKey(folder: string, name: string): string {
+  const path = join(folder, name);
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", path]);
+  return path;
 }
 
 const publicKey = (path: string): string => readFileSync(`${path}.pub`, "utf8");
@@ -107,18 +135,17 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function listening(sshd: ChildProcess, port: number): Promise<void> {
-  let said = "";
-  sshd.stderr!.on("data", (text: Buffer) => (said += String(text)));
+/** Whether it answers; not when it ended first. */
+async function listening(sshd: ChildProcess, port: number): Promise<boolean> {
   while (sshd.exitCode === null) {
     const answered = await new Promise<boolean>((resolve) => {
       const socket = connect(port, "127.0.0.1", () => resolve(true));
       socket.on("error", () => resolve(false)).on("connect", () => socket.destroy());
     });
-    if (answered) return;
+    if (answered) return true;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error(`sshd did not start: ${said}`);
+  return false;
 }
 
 function stopped(sshd: ChildProcess): Promise<void> {
