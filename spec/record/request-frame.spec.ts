@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { RequestEvent } from "#dist/capture/event";
 import { Packer, RequestDraft } from "#dist/record/draft";
-import { printable } from "#dist/record/encode";
+import { printable } from "#dist/record/printable";
 import { Formatter } from "#dist/record/formatter";
 import { createRedactor, type RedactionPolicy } from "#dist/record/redactor";
 import { assertRecord } from "../support/schema.js";

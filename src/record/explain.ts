@@ -4,7 +4,8 @@
  * @module
  */
 import type { Moment, Stamp } from "./common.js";
-import { encodeWithFindings, printable } from "./encode.js";
+import { encodeWithFindings } from "./encode.js";
+import { printable } from "./printable.js";
 import type { Finding } from "./hide.js";
 import { createRedactor, type RedactionPolicy } from "./redactor.js";
 import { buildCustom } from "./stated.js";

@@ -7,7 +7,8 @@
  */
 import type { Bytes } from "./bytes.js";
 import { RequestDraft } from "./draft.js";
-import { encodeLine, printable, UNREADABLE } from "./encode.js";
+import { encodeLine, UNREADABLE } from "./encode.js";
+import { printable } from "./printable.js";
 import { RECORD_FRAME, shapeOf, unpackRecord } from "./record-frame.js";
 import { REQUEST_FRAME, unpackRequest } from "./request-frame.js";
 import { createRedactor, type RedactionPolicy, type Redactor } from "./redactor.js";

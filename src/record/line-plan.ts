@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { printable } from "./encode.js";
+import { printable } from "./printable.js";
 import { IDENTIFIERS } from "./fields.js";
 import { hides, type KeyAction } from "./keys.js";
 import { MAX_IDENTIFIER, type Limits, VALUE_COST } from "./limits.js";

@@ -10,7 +10,7 @@
 import type { Bytes } from "./bytes.js";
 import type { CleanCheck } from "./clean.js";
 import { copyText, Has } from "./copy-text.js";
-import { printable } from "./encode.js";
+import { printable } from "./printable.js";
 import { quoted } from "./head-text.js";
 import { type LinePlan, nameText, planOf, Value, valueUnder } from "./line-plan.js";
 import { MAX_IDENTIFIER, MAX_LINE, type Limits, VALUE_COST } from "./limits.js";
