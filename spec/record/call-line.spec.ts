@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import fc from "fast-check";
 import type { HttpCallEvent } from "#dist/capture/event";
 import { buildRecord } from "#dist/record/build";
 import { CallDraft } from "#dist/record/draft";
 import { encodeLine } from "#dist/record/encode";
 import { createRedactor, type RedactionPolicy } from "#dist/record/redactor";
 import { assertRecord } from "../support/schema.js";
+import { assertSaysTheSame } from "./both-ways.js";
 import { bodyOfBytes, CONTEXT, httpCallEvent, STAMP } from "./events.js";
 import { randomCall } from "./random-call.js";
 
@@ -36,21 +36,7 @@ const usual: Partial<HttpCallEvent> = {
 
 describe("the line of a call", () => {
   it("says by the short way what it says by the long one: fuzz", () => {
-    const runs = Number(process.env.AUDIT_FUZZ_RECORDS ?? 10_000);
-    const seed = Number(process.env.AUDIT_FUZZ_SEED ?? Date.now() % 2 ** 31);
-    console.log(`call lines: ${runs} records, seed ${seed} (AUDIT_FUZZ_RECORDS, AUDIT_FUZZ_SEED)`);
-    let made = 0;
-    fc.assert(
-      fc.property(randomCall, (given) => {
-        const line = short(given);
-        if (line === undefined) return;
-        made += 1;
-        assert.doesNotMatch(line, /[\r\n]/u);
-        assert.deepEqual(JSON.parse(line), long(given));
-      }),
-      { numRuns: runs, seed },
-    );
-    assert.ok(made > runs / 30 && made < runs, `${made} of ${runs} were made`);
+    assertSaysTheSame("call lines", randomCall, short, long, 1 / 30);
   });
 
   it("is made by the short way for usual calls, in every form that captures have headers and bodies in", () => {
