@@ -43,11 +43,11 @@ describe("activity-audit explain", () => {
     const expected = audit.explain(sample, policy);
     const text = JSON.stringify(policy);
     const configs = {
-      "a.cjs": `module.exports = { serviceName: "clinic", redaction: ${text} };`,
+      "a.cjs": `module.exports = { serviceName: "clinic", redact: ${text} };`,
       "b.cjs": `exports.default = ${text};`,
-      "c.mjs": `export default { redaction: ${text} };`,
-      "d.mjs": `export const redaction = ${text};`,
-      "e.json": `{"redaction": ${text}}`,
+      "c.mjs": `export default { redact: ${text} };`,
+      "d.mjs": `export const redact = ${text};`,
+      "e.json": `{"redact": ${text}}`,
       "f.json": text,
     };
     for (const [name, content] of Object.entries(configs)) {
@@ -81,13 +81,17 @@ describe("activity-audit explain", () => {
 
   it("says what is wrong with a file or a policy", async () => {
     using folder = temporaryFolder();
-    writeFileSync(join(folder.path, "bad.json"), '{"redaction":{"detect":["nothing"]}}');
+    writeFileSync(join(folder.path, "bad.json"), '{"redact":{"detect":["nothing"]}}');
+    writeFileSync(join(folder.path, "misspelt.json"), '{"redaction":{"mask":["phone"]}}');
+    writeFileSync(join(folder.path, "no-list.json"), '{"redact":{"mask":"phone"}}');
     writeFileSync(join(folder.path, "throws.cjs"), 'throw new Error("on load")');
     for (const [args, code] of [
       [["nowhere.json"], "AUDIT_TRAIL_MISSING"],
       [["-", "-c", "nowhere.cjs"], "AUDIT_OPTION_INVALID"],
       [["-", "-c", "throws.cjs"], "AUDIT_OPTION_INVALID"],
       [["-", "-c", "bad.json"], "AUDIT_OPTION_INVALID"],
+      [["-", "-c", "misspelt.json"], "AUDIT_OPTION_UNKNOWN"],
+      [["-", "-c", "no-list.json"], "AUDIT_OPTION_INVALID"],
     ] as const) {
       const answer = await cli(["explain", ...args], { cwd: folder.path, input: "{}" });
       assert.deepEqual([answer.code, answer.stdout], [2, ""], args.join(" "));

@@ -104,6 +104,20 @@ describe("a redaction policy", () => {
     assert.match(refused({ detect: ["jwt", "tea" as "jwt"] }), /"tea".*"cardNumber"/u);
   });
 
+  it("is refused when a name in it is not known, or a limit is no number", () => {
+    assert.match(refused({ limits: { string: "8" as never } }), /`redact.limits.string` is "8"/u);
+    assert.match(refused({ limits: { total: 0 } }), /`redact.limits.total` is 0; expected .* at least 1/u);
+    const misspelt: [object, string][] = [
+      [{ maks: ["phone"] }, "redact.maks"],
+      [{ limits: { dept: 3 } }, "redact.limits.dept"],
+    ];
+    for (const [policy, found] of misspelt) {
+      const isTold = ({ code, message }: AuditError) =>
+        code === "AUDIT_OPTION_UNKNOWN" && message.includes(`\`${found}\``);
+      assert.throws(() => createRedactor(policy as RedactionPolicy), isTold);
+    }
+  });
+
   it("hides nothing twice: what was redacted already stays as it is", () => {
     const redactor = createRedactor({ mask: ["phone"], pseudonymise: ["nid"], pseudonymKey: KEY });
     const event = requestEvent({

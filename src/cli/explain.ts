@@ -27,7 +27,7 @@ export function explainCommand(program: Command): void {
     .description("shows what would be written of samples: a JSON file, one object a line, or - for stdin")
     .option(
       "-c, --config <path>",
-      "module or JSON file with the options of audit.start(), or its `redaction`",
+      "module or JSON file with the options of audit.start(), or with its `redact` alone",
     )
     .option("--json", "one JSON object a line, for programs")
     .action(async (file: string, options: ExplainOptions) => {
@@ -78,13 +78,15 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The policy in what a module exports: alone, as `redaction`, as `default`, or as options with `redaction`. */
+/** The policy in what a module exports, as `default` or by itself: alone, or as `redact` of the options of `audit.start()`. */
 async function policyIn(path: string): Promise<RedactionPolicy> {
   const found = await loaded(resolve(path));
   const options = (found["default"] as Record<string, unknown> | undefined) ?? found;
   // A CommonJS module that says `exports.default` is met under its own `default` once more.
   const inner = (options["default"] as Record<string, unknown> | undefined) ?? options;
-  return (inner["redaction"] ?? inner) as RedactionPolicy;
+  // A policy has a `redact` of its own: a list of names.
+  const isOptions = "serviceName" in inner || ("redact" in inner && !Array.isArray(inner["redact"]));
+  return ((isOptions ? inner["redact"] : inner) ?? {}) as RedactionPolicy;
 }
 
 async function loaded(path: string): Promise<Record<string, unknown>> {

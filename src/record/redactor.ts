@@ -92,7 +92,8 @@ export class Redactor {
  * Makes a redactor of a policy. It keeps nothing of what it has seen but field names and
  * their order, up to 4096 of each, and what shapes of records came to.
  *
- * @throws {AuditError} `AUDIT_OPTION_INVALID`: `pseudonymise` without a key of 16 bytes, or an unknown kind
+ * @throws {AuditError} `AUDIT_OPTION_INVALID`: `pseudonymise` without a key of 16 bytes, an unknown kind, no list of names,
+ *   a limit that is no number; `AUDIT_OPTION_UNKNOWN`
  */
 export function createRedactor(policy: RedactionPolicy = {}): Redactor {
   return new Redactor(policy);
@@ -103,24 +104,60 @@ function kindsOf(detect: RedactionPolicy["detect"] = DEFAULT_KINDS): readonly Se
   return detect;
 }
 
-function check({ pseudonymise = [], pseudonymKey, detect }: RedactionPolicy): void {
+const LISTS = ["redact", "mask", "pseudonymise", "keep"] as const;
+const KNOWN = [...LISTS, "pseudonymKey", "detect", "limits"];
+
+/* Names are as in the options of `audit.start()`, which has checked the types; a policy that is only tried has not been. */
+function check(policy: RedactionPolicy): void {
+  known(policy, KNOWN, "redact");
+  for (const list of LISTS) {
+    if (policy[list] !== undefined && !Array.isArray(policy[list])) {
+      throw new AuditError("AUDIT_OPTION_INVALID", [`redact.${list}`, "no list", "a list of names"]);
+    }
+  }
+  checkPseudonyms(policy);
+  checkKinds(policy.detect);
+  checkLimits(policy.limits ?? {});
+}
+
+function known(given: object, names: readonly string[], where: string): void {
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new AuditError("AUDIT_OPTION_UNKNOWN", [`${where}.${unknown}`, names.join(", ")]);
+}
+
+function checkPseudonyms({ pseudonymise = [], pseudonymKey }: RedactionPolicy): void {
   if (pseudonymise.length > 0 && pseudonymKey === undefined) {
     throw new AuditError("AUDIT_OPTION_INVALID", [
-      "redaction.pseudonymKey",
+      "redact.pseudonymKey",
       "missing",
       "a secret of at least 16 bytes, because `pseudonymise` names fields",
     ]);
   }
   if (pseudonymKey !== undefined && Buffer.byteLength(pseudonymKey) < 16) {
     throw new AuditError("AUDIT_OPTION_INVALID", [
-      "redaction.pseudonymKey",
+      "redact.pseudonymKey",
       `${Buffer.byteLength(pseudonymKey)} bytes long`,
       "at least 16 bytes, or its pseudonyms could be undone by trying keys",
     ]);
   }
+}
+
+function checkKinds(detect: RedactionPolicy["detect"]): void {
   const unknown = Array.isArray(detect) ? detect.find((kind) => !SECRET_KINDS.includes(kind)) : undefined;
-  if (unknown !== undefined) {
-    const expected = SECRET_KINDS.map((kind) => `"${kind}"`).join(", ");
-    throw new AuditError("AUDIT_OPTION_INVALID", ["redaction.detect", JSON.stringify(unknown), expected]);
+  if (unknown === undefined) return;
+  const expected = SECRET_KINDS.map((kind) => `"${kind}"`).join(", ");
+  throw new AuditError("AUDIT_OPTION_INVALID", ["redact.detect", JSON.stringify(unknown), expected]);
+}
+
+function checkLimits(limits: Partial<Limits>): void {
+  known(limits, Object.keys(LIMITS), "redact.limits");
+  for (const [name, value] of Object.entries(limits)) {
+    if (typeof value === "number" && value >= 1) continue;
+    throw new AuditError("AUDIT_OPTION_INVALID", [
+      `redact.limits.${name}`,
+      JSON.stringify(value) ?? "missing",
+      "a number, at least 1",
+    ]);
   }
 }
