@@ -229,6 +229,15 @@ describe("activity-audit query", () => {
     }
   });
 
+  it("is not asked with filters beside the question, which would be left out", async () => {
+    for (const filter of [["--since", "1d"], ["--user", "7"], ["-n", "1"], ["--newest"]]) {
+      const asked = ["query", "-d", folder.path, "--sql", "SELECT 1", ...filter];
+      const { code, stdout, stderr } = await cli(asked);
+      assert.deepEqual([code, stdout], [2, ""], filter.join(" "));
+      assert.match(stderr, /'--sql <select>' cannot be used with/u);
+    }
+  });
+
   it("is told of wrong filters with exit code 2", async () => {
     for (const args of [
       ["--status", "abc"],

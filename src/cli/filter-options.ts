@@ -20,6 +20,9 @@ const LISTS = {
   name: ["--name <names>", "of these kinds: audit.crud, audit.request, audit.login …"],
 } as const;
 
+/** What each option's value is called, for what cannot go with them. */
+export const FILTER_NAMES: readonly string[] = [...Object.keys(LISTS), "since", "until", "text"];
+
 export type FilterOptions = { readonly [Name in keyof typeof LISTS]?: string[] } & {
   readonly since?: string;
   readonly until?: string;

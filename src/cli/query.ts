@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { answering, count, trailCommand, type Trail, type TrailOptions } from "./command.js";
 import { openStore, withEngine, type EngineOptions } from "./engine-options.js";
-import { filterOf, withFilters, type FilterOptions } from "./filter-options.js";
+import { FILTER_NAMES, filterOf, withFilters, type FilterOptions } from "./filter-options.js";
 import { found } from "./found.js";
 import { renderLine } from "./render/line.js";
 import { printTable } from "./render/table.js";
@@ -19,7 +19,17 @@ interface QueryOptions extends TrailOptions, FilterOptions, EngineOptions {
 
 export function queryCommand(program: Command): void {
   const command = trailCommand(program, "query", "shows the records that filters let through, or answers SQL")
-    .option("--sql <select>", 'one SELECT over "records"; `DESCRIBE records` shows its columns')
+    .addOption(
+      new Option(
+        "--sql <select>",
+        'one SELECT over "records"; `DESCRIBE records` shows its columns',
+      ).conflicts([
+        // They would be left out in silence: a question is answered as it stands.
+        ...FILTER_NAMES,
+        "limit",
+        "newest",
+      ]),
+    )
     .option("-n, --limit <count>", "no more than so many", count)
     .option("--newest", "the newest first");
   withEngine(withFilters(command)).action(answering(query));
