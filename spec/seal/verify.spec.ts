@@ -161,6 +161,26 @@ describe("verify", () => {
       assert.deepEqual({ status, findings }, { status: "intact", findings: [] });
     }));
 
+  it("takes `--since` on the command line as all commands do: UTC, or so long ago", () =>
+    inFolder(async (folder) => {
+      await write(folder, 300, { key: KEY }, { MAX_BYTES: "60000" });
+      const name = readdirSync(folder).find((one) => one.startsWith("api-"))!;
+      writeFileSync(join(folder, name), readFileSync(join(folder, name), "utf8").replace('"n":', '"m":'));
+      const at = Date.UTC(2026, 0, 5, 10) / 1000;
+      utimesSync(join(folder, name), at, at);
+      const zone = process.env["TZ"];
+      try {
+        process.env["TZ"] = "America/New_York";
+        const codes = ["2026-01-05 09:12", "2026-01-05 10:01", "1d"].map(
+          (since) => cli(folder, "--key", KEY, "--since", since).code,
+        );
+        assert.deepEqual(codes, [1, 0, 0]);
+      } finally {
+        if (zone === undefined) delete process.env["TZ"];
+        else process.env["TZ"] = zone;
+      }
+    }));
+
   it("answers on the command line, with an exit code for each answer", () =>
     inFolder(async (folder) => {
       await write(folder, 20, { key: KEY }, { MAX_BYTES: "9000" });

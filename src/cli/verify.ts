@@ -5,8 +5,9 @@
  */
 import { readFileSync } from "node:fs";
 import { SingleBar } from "cli-progress";
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
 import pc from "picocolors";
+import { moment } from "../read/filter.js";
 import type { Finding, Verified } from "../read/verify/types.js";
 import { verify } from "../read/verify/verify.js";
 import { list } from "./command.js";
@@ -39,7 +40,11 @@ export function verifyCommand(program: Command): void {
     )
     .option("--key-file <path>", "a file with that key; default: the variable AUDIT_SEAL_KEY")
     .option("--public-key <path>", "PEM: each checkpoint must be signed with its private half")
-    .option("--since <time>", "leaves out files that were last written before", time)
+    .option(
+      "--since <time>",
+      "leaves out files that were last written before this time, or so long ago: 7d",
+      time,
+    )
     .option(
       "--witness <paths>",
       "files or folders of a witness, whose lines must all be found in the trail",
@@ -87,10 +92,9 @@ export function keyOf({
   return key === undefined ? undefined : Buffer.from(key);
 }
 
+/** As every other command takes it: without an offset it is UTC. */
 function time(value: string): Date {
-  const date = new Date(value);
-  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError("A time is expected, such as 2026-11-24.");
-  return date;
+  return new Date(`${moment("--since", value, Date.now()).replace(" ", "T")}Z`);
 }
 
 async function tell(verified: Verified, out: Output): Promise<void> {
