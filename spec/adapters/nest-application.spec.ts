@@ -25,7 +25,7 @@ import {
 import { NestFactory } from "@nestjs/core";
 import { AuthGuard, PassportModule, PassportStrategy } from "@nestjs/passport";
 import { InjectRepository, TypeOrmModule } from "@nestjs/typeorm";
-import { AuditEntity, auditLogging, AuditRoute } from "activity-audit";
+import { audit as runtime, AuditEntity, auditLogging, AuditRoute } from "activity-audit";
 import { AuditModule, AuditService } from "activity-audit/nest";
 import log4js from "log4js";
 import { Strategy } from "passport-local";
@@ -75,6 +75,19 @@ class Patients {
 }
 
 type Line = Record<string, any>;
+
+describe("AuditService", () => {
+  it("has what audit has, but for what the module sees to", () => {
+    const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(runtime));
+    const own = ["start", "stop", "express", "koa"];
+    assert.deepEqual(
+      Object.keys(new AuditService()).toSorted(),
+      Object.keys(methods)
+        .filter((name) => !own.includes(name))
+        .toSorted(),
+    );
+  });
+});
 
 describe("a Nest application with TypeORM and Passport", () => {
   const directory = mkdtempSync(join(tmpdir(), "audit-nest-"));
