@@ -98,37 +98,6 @@ describe("README", () => {
     }
   });
 
-  it("shows TypeScript that compiles against the package", () => {
-    const directory = mkdtempSync(join(root, "build", "readme-"));
-    try {
-      const found = snippets(readme).filter(({ language }) => language === "ts");
-      assert.ok(found.length > 1);
-      for (const [index, { code, line }] of found.entries()) {
-        const text = code.includes("import ")
-          ? code
-          : `${prelude}
-export async function snippet() {
-${code}}
-`;
-        writeFileSync(join(directory, `snippet${index}.ts`), `// README line ${line}\n${text}\nexport {};\n`);
-      }
-      writeFileSync(
-        join(directory, "tsconfig.json"),
-        JSON.stringify({
-          extends: "../../spec/tsconfig.json",
-          compilerOptions: { noEmit: true, noUnusedLocals: false, noUnusedParameters: false, rootDir: "." },
-          include: ["."],
-        }),
-      );
-      execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", directory], {
-        cwd: root,
-        stdio: "inherit",
-      });
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
-  });
-
   it("has the table of row coverage that the row specs made", () => {
     const text = readFileSync(readme, "utf8");
     const [begin, end] = ["<!-- row coverage -->", "<!-- end of row coverage -->"];
@@ -153,17 +122,3 @@ ${code}}
     for (const name of names) assert.ok(text.includes(`\`${name}\``), `the option ${name}`);
   });
 });
-
-/** What a short snippet takes for granted. */
-const prelude = `
-import "reflect-metadata";
-import axios from "axios";
-import express from "express";
-import log4js from "log4js";
-import SftpLibrary from "ssh2-sftp-client";
-import { Column, DataSource, Entity, PrimaryGeneratedColumn } from "typeorm";
-import * as everything from "activity-audit";
-import { AuditEntity, AuditIgnore, AuditMask, AuditRoute, NoAudit, audit, auditLogging } from "activity-audit";
-declare const app: express.Express;
-declare const dataSource: DataSource;
-`;

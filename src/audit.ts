@@ -40,8 +40,8 @@ export interface AuditHealth {
 }
 
 /**
- * The audit of this process. There is one, `audit`; every call may be made at any time. Only `start` and `attach` throw,
- * and `flush` when it is not done in time.
+ * The audit of this process. There is one, `audit`; every call may be made at any time. Only `start`, `attach`, `explain` and
+ * `viewer` throw, for what they are given, and `flush` when it is not done in time.
  */
 class Audit {
   #session: Session | undefined;
@@ -68,7 +68,10 @@ class Audit {
   /**
    * Stops recording, gives every wrapped method and every attached target its original back, and waits until
    * what was recorded is on file, 5 seconds at most. Does nothing when audit is not running. What is not on file by
-   * then stays queued, and is counted in `health()`.
+   * then stays queued, and is counted in `health()`. Never throws.
+   *
+   * @example
+   * process.once("SIGTERM", () => void server.close(() => audit.stop()));
    */
   async stop(): Promise<void> {
     const session = this.#session;
@@ -120,6 +123,7 @@ class Audit {
    *
    * @param sample - a record, or anything that stands in the `extra` of one
    * @param policy - default: that of `audit.start`, or the default list before it
+   * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`: the policy
    * @example
    * audit.explain({ password: "x", author: "y" }).redacted; // [{ path: "/extra/password", … }]
    */
@@ -139,7 +143,12 @@ class Audit {
     return runAs(options, work);
   }
 
-  /** The context of the running code: its `requestId`, its `actor()`; `undefined` outside of any. */
+  /**
+   * The context of the running code: its `requestId`, its `actor()`; `undefined` outside of any.
+   *
+   * @example
+   * response.set("x-request-id", audit.current()?.requestId);
+   */
   current(): AuditContext | undefined {
     return currentContext();
   }
@@ -168,8 +177,10 @@ class Audit {
   }
 
   /**
-   * Records a login, a logout or a refused login.
+   * Records a login, a logout or a refused login. Never throws; before `start` and after `stop` it is counted in `health()`
+   * as `audit.not_started`, and no record is made.
    *
+   * @param input - see `LoginInput`
    * @example
    * audit.login({ event: "login", success: false, error: "wrong password", extra: { email } });
    */
@@ -179,8 +190,10 @@ class Audit {
   }
 
   /**
-   * Records something that only the application knows of.
+   * Records something that only the application knows of. Never throws; before `start` and after `stop` it is counted in
+   * `health()` as `audit.not_started`, and no record is made.
    *
+   * @param input - see `CustomInput`
    * @example
    * audit.record({ action: "report.export", target: { type: "Report", id: 17 }, extra: { rows: 40 } });
    */
@@ -193,7 +206,7 @@ class Audit {
    * Waits until every record accepted so far, or committed in an outbox, is on file.
    *
    * @param options - `timeoutMs`: the longest wait, in milliseconds, default 5000; `fsync`: wait for the disk too
-   * @returns how many records were written in the meantime
+   * @returns `written`: how many lines were written since the last flush
    * @throws {AuditError} `AUDIT_FLUSH_TIMEOUT`: the records stay queued
    * @example
    * await audit.flush({ timeoutMs: 2000, fsync: true });
@@ -205,7 +218,12 @@ class Audit {
     return flush(options);
   }
 
-  /** How the audit itself is doing: what was written, what was lost, what of ours failed. Never throws. */
+  /**
+   * How the audit itself is doing: what was written, what was lost, what of ours failed. Never throws. See `docs/health.md`.
+   *
+   * @example
+   * response.status(audit.health().ok ? 200 : 503).json(audit.health());
+   */
   health(): AuditHealth {
     const writer = writerHealth();
     const faults = faultSummaries();
@@ -221,7 +239,10 @@ class Audit {
 
   /**
    * What is recorded, and what cannot be seen: for each attached DataSource its way of capture and its blind spots,
-   * the decorated entities that no attached DataSource has, the entities without `@AuditEntity`, the decorated services.
+   * the decorated entities that no attached DataSource has, the decorated services. Never throws.
+   *
+   * @example
+   * assert.deepEqual(audit.coverage().entitiesWithoutTable, []);
    */
   coverage(): AuditCoverage {
     return coverageOf(this.#session?.rows ?? []);

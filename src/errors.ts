@@ -72,8 +72,9 @@ type Messages = typeof messages;
 export type AuditErrorCode = keyof Messages;
 
 /**
- * An error of activity-audit. It is thrown only while the application starts or is being configured;
- * at run time faults are counted in `audit.health()` instead and never reach the application.
+ * An error of activity-audit. It is thrown while the application starts or is being configured, and by what reads a trail;
+ * at run time faults are counted in `audit.health()` instead and never reach the application, but for
+ * `AUDIT_WRITER_FULL` and `AUDIT_OUTBOX_FAILED`, which options ask for, and `AUDIT_FLUSH_TIMEOUT` of `audit.flush()`.
  *
  * @example
  * try { audit.start(options); } catch (error) {

@@ -76,7 +76,7 @@ export function AuditIgnore(): FieldDecoration {
  *
  * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`
  * @example
- * @AuditMask() @Column() phone: string; // written as "***0199"
+ * @AuditMask() @Column() phone: string; // written as "***199"
  */
 export function AuditMask(): FieldDecoration {
   return fieldDecorator("@AuditMask", "mask");

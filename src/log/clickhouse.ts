@@ -36,13 +36,13 @@ export interface ClickhouseOptions extends ServerOptions {
   readonly maxSpoolBytes?: number;
   /** When a record counts as kept in the spool: `"memory"`, `"os"` (default) or `"fsync"`. */
   readonly durability?: "memory" | "os" | "fsync";
-  /** A batch has at most so many bytes, unless one record is longer; default 4194304, at least 65536. */
+  /** A batch has at most so many bytes, unless one record is longer; default 4194304, from 65536 to 268435456. */
   readonly batchBytes?: number;
   /** How often the spool is looked at, in milliseconds; default 1000, at least 10. */
   readonly intervalMs?: number;
-  /** The longest pause between two tries while the server does not take a batch; default 30000 ms. */
+  /** The longest pause between two tries while the server does not take a batch; in milliseconds; default 30000, at least 250. */
   readonly maxRetryMs?: number;
-  /** How long one batch may take, in milliseconds; default 30000. */
+  /** How long one batch may take, in milliseconds; default 30000, at least 1. */
   readonly requestTimeoutMs?: number;
   /** How long `log4js.shutdown()` waits for the spool to be sent, in milliseconds; default 5000. */
   readonly closeTimeoutMs?: number;
