@@ -5,8 +5,10 @@
  */
 import type { HttpCallEvent, RequestEvent } from "../capture/event.js";
 import { buildCall } from "./call.js";
+import { CallFrame } from "./call-frame.js";
 import type { Stamp } from "./common.js";
 import { encodeLine } from "./encode.js";
+import type { PartsFrame } from "./parts-frame.js";
 import { RecordFrame } from "./record-frame.js";
 import { RequestFrame } from "./request-frame.js";
 import type { Redactor } from "./redactor.js";
@@ -16,6 +18,7 @@ import type { AuditRecord } from "./types.js";
 /** One of each frame for all: what is packed is written at once. */
 export class Packer {
   readonly request = new RequestFrame();
+  readonly call = new CallFrame();
   readonly record = new RecordFrame();
 }
 
@@ -39,7 +42,7 @@ export abstract class Draft<Event extends RequestEvent | HttpCallEvent = Request
   }
 
   /** What the line is made of, packed; `undefined` if it must be made at once, or is there already. */
-  packed(packer: Packer): RequestFrame | RecordFrame | undefined {
+  packed(packer: Packer): PartsFrame | RecordFrame | undefined {
     return this.#line === undefined ? this.packedBy(packer) : undefined;
   }
 
@@ -52,7 +55,7 @@ export abstract class Draft<Event extends RequestEvent | HttpCallEvent = Request
   }
 
   protected abstract shortLine(redactor: Redactor): string | undefined;
-  protected abstract packedBy(packer: Packer): RequestFrame | RecordFrame | undefined;
+  protected abstract packedBy(packer: Packer): PartsFrame | RecordFrame | undefined;
   protected abstract built(): AuditRecord;
 }
 
@@ -77,8 +80,9 @@ export class CallDraft extends Draft<HttpCallEvent> {
     return redactor.calls.line(this.event, this.stamp, this.extra);
   }
 
-  /* The record, since it is made sooner than its line. */
-  protected packedBy({ record }: Packer): RecordFrame | undefined {
+  /* Where its parts are unusual, its record, which is made sooner than its line. */
+  protected packedBy({ call, record }: Packer): PartsFrame | RecordFrame | undefined {
+    if (call.pack(this.event, this.stamp.serviceName, this.extra)) return call;
     return record.pack(this.record()) ? record : undefined;
   }
 

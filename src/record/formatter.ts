@@ -1,12 +1,15 @@
 /**
- * Makes lines of frames, in whatever thread: the line that the same record or request would have had at once.
+ * Makes lines of frames, in whatever thread: the line that the same record, request or call would have had at once.
  *
  * A frame is only read in memory of the process that made it, so it has no version.
  *
  * @module
  */
+import type { HttpCallEvent, RequestEvent } from "../capture/event.js";
 import type { Bytes } from "./bytes.js";
-import { RequestDraft } from "./draft.js";
+import { CALL_FRAME, unpackCall } from "./call-frame.js";
+import type { Stamp } from "./common.js";
+import { CallDraft, type Draft, RequestDraft } from "./draft.js";
 import { encodeLine, UNREADABLE } from "./encode.js";
 import { printable } from "./printable.js";
 import { RECORD_FRAME, shapeOf, unpackRecord } from "./record-frame.js";
@@ -36,7 +39,7 @@ export class Formatter {
     try {
       return from.buffer[start] === RECORD_FRAME
         ? this.#record(from, start, end, into)
-        : this.#text(this.#request(from.buffer.subarray(start, end)), into);
+        : this.#text(this.#message(from.buffer.subarray(start, end)), into);
     } catch {
       // Only of a frame that was overwritten while it was read, whose reader has lost the right to write it by then.
       into.length = before;
@@ -51,10 +54,17 @@ export class Formatter {
     return this.#text(encodeLine(unpackRecord(from.buffer, from.view, start, shape), this.#redactor), into);
   }
 
-  #request(frame: Buffer): string {
-    if (frame[0] !== REQUEST_FRAME) throw new RangeError("no frame");
-    const { event, serviceName } = unpackRequest(frame);
-    return new RequestDraft(event, { recordId: event.recordId, serviceName }, {}).line(this.#redactor);
+  #message(frame: Buffer): string {
+    if (frame[0] === CALL_FRAME) return this.#draft(CallDraft, unpackCall(frame));
+    if (frame[0] === REQUEST_FRAME) return this.#draft(RequestDraft, unpackRequest(frame));
+    throw new RangeError("no frame");
+  }
+
+  #draft<Event extends RequestEvent | HttpCallEvent>(
+    Kind: new (event: Event, stamp: Stamp, extra: Readonly<Record<string, unknown>>) => Draft,
+    { event, serviceName }: { readonly event: Event; readonly serviceName: string },
+  ): string {
+    return new Kind(event, { recordId: event.recordId, serviceName }, {}).line(this.#redactor);
   }
 
   #text(line: string, into: Bytes): true {
