@@ -6,7 +6,9 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { describe, it } from "node:test";
+import { publicApi } from "./support/public-api.js";
 import { snippets } from "./support/readme.js";
+import { exampleModule, GLOBALS, moduleOf } from "./support/snippets.js";
 
 const root = resolve(__dirname, "../..");
 const pages = [
@@ -20,7 +22,7 @@ const pages = [
 const read = (page: string): string => readFileSync(join(root, page), "utf8");
 
 describe("README and docs", () => {
-  it("show TypeScript that compiles against the package", () => {
+  it("show TypeScript that compiles against the package, as do docstrings", async () => {
     const directory = mkdtempSync(join(root, "build", "snippets-"));
     try {
       const found = pages.flatMap((page) =>
@@ -29,6 +31,13 @@ describe("README and docs", () => {
           .map((snippet) => ({ page, ...snippet })),
       );
       assert.ok(found.length > 25, `${found.length} snippets`);
+      const examples = (await publicApi())
+        .flatMap(({ name, examples: texts }) =>
+          texts.map((text) => ({ name, code: exampleModule(name, text) })),
+        )
+        .map(({ name, code }, index) => ({ name: `docstring-${index}-of-${name}.ts`, code }));
+      assert.ok(examples.length > 50, `${examples.length} examples`);
+      for (const { name, code } of examples) writeFileSync(join(directory, name), code);
       for (const { page, code, line } of found) {
         const name = `${page.replaceAll("/", "-").replace(".md", "")}-line-${line}.ts`;
         writeFileSync(join(directory, name), moduleOf(code));
@@ -73,15 +82,6 @@ describe("README and docs", () => {
   });
 });
 
-/** Statements of a snippet stand in a function, so that they may `await`; members of a class stand in one. */
-function moduleOf(code: string): string {
-  const imports = [...code.matchAll(/^import [^;]+;$/gmu)].map(([text]) => text);
-  const rest = imports.reduce((text, statement) => text.replace(statement, ""), code);
-  const isMember = rest.trimStart().startsWith("@") && !/^(?:export )?class /mu.test(rest);
-  const body = isMember ? `class Sample {\n${rest}}` : rest;
-  return `${imports.join("\n")}\nexport async function snippet() {\n${body}}\nexport {};\n`;
-}
-
 /** As GitHub makes it of a heading. */
 function anchorOf(heading: string): string {
   return heading
@@ -89,40 +89,3 @@ function anchorOf(heading: string): string {
     .replaceAll(/[^\w\s-]/gu, "")
     .replaceAll(/\s/gu, "-");
 }
-
-/** What a short snippet takes for granted. */
-const GLOBALS = `
-import "reflect-metadata";
-import type * as Package from "activity-audit";
-import type * as TypeORM from "typeorm";
-
-declare global {
-  const audit: typeof Package.audit;
-  const auditLogging: typeof Package.auditLogging;
-  const AuditEntity: typeof Package.AuditEntity;
-  const AuditIgnore: typeof Package.AuditIgnore;
-  const AuditMask: typeof Package.AuditMask;
-  const AuditRoute: typeof Package.AuditRoute;
-  const NoAudit: typeof Package.NoAudit;
-  const ExternalService: typeof Package.ExternalService;
-  const Column: typeof TypeORM.Column;
-  const Entity: typeof TypeORM.Entity;
-  const PrimaryGeneratedColumn: typeof TypeORM.PrimaryGeneratedColumn;
-  const dataSource: TypeORM.DataSource;
-  const axios: import("axios").AxiosStatic;
-  const http: import("axios").AxiosInstance;
-  const express: typeof import("express");
-  const app: import("express").Express;
-  namespace express {
-    export type Request = import("express").Request;
-    export type Response = import("express").Response;
-  }
-  const log4js: import("log4js").Log4js;
-  const readFileSync: typeof import("node:fs").readFileSync;
-  const options: Package.AuditOptions;
-  const requestId: string;
-  const pool: { acquire(use: (connection: object) => void): void };
-  function use(connection: object): void;
-  function expireSessions(): Promise<void>;
-}
-`;

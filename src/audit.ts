@@ -23,15 +23,17 @@ import { Session } from "./session.js";
 import { type ShipmentHealth, shippingHealth } from "./ship/shipping.js";
 import type { AttachOptions } from "./targets.js";
 import type { Viewer, ViewerOptions } from "./viewer/viewer.js";
-import { flush, writerHealth, type FlushOptions, type WriterHealth } from "./writer/writers.js";
+import { flush, type Flushed, type FlushOptions, writerHealth, type WriterHealth } from "./writer/writers.js";
 
 /** How the audit itself is doing. */
 export interface AuditHealth {
+  /** Whether audit is started, and not stopped since. */
   readonly running: boolean;
   /** True when nothing was lost and nothing of ours failed. */
   readonly ok: boolean;
   /** Requests under way. */
   readonly open_requests: number;
+  /** What was written, what waits, what was dropped. */
   readonly writer: WriterHealth;
   /** What is on its way to ClickHouse, one entry a spool. */
   readonly shipping: readonly ShipmentHealth[];
@@ -42,6 +44,11 @@ export interface AuditHealth {
 /**
  * The audit of this process. There is one, `audit`; every call may be made at any time. Only `start`, `attach`, `explain` and
  * `viewer` throw, for what they are given, and `flush` when it is not done in time.
+ *
+ * @example
+ * audit.start({ serviceName: "clinic", actor: (request) => request.user });
+ * audit.attach(dataSource);
+ * app.use(audit.express());
  */
 class Audit {
   #session: Session | undefined;
@@ -84,6 +91,7 @@ class Audit {
    * Records what happens at a target that no decorator reaches: a TypeORM DataSource (its row changes), an axios
    * instance or an ssh2-sftp-client (its calls), a Node server (its requests), Passport (its logins).
    *
+   * @param target - known by what it can do, so that any copy of its library will do
    * @param options - for a DataSource `{ tables, rows, consistency, … }`, for a client `{ service }`
    * @returns how to leave the target as it was; `audit.stop()` does the same
    * @throws {AuditError} `AUDIT_NOT_STARTED`, `AUDIT_TARGET_UNKNOWN`, `AUDIT_DATABASE_UNSUPPORTED`,
@@ -125,7 +133,7 @@ class Audit {
    * @param policy - default: that of `audit.start`, or the default list before it
    * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`: the policy
    * @example
-   * audit.explain({ password: "x", author: "y" }).redacted; // [{ path: "/extra/password", … }]
+   * audit.explain({ password: "x", author: "y" }).redacted; // [{ path: "/extra/password", action: "redact", because: "…" }]
    */
   explain(sample: object, policy?: RedactionPolicy): Explained {
     return explain(sample, policy ?? this.#session?.redaction ?? {});
@@ -135,6 +143,8 @@ class Audit {
    * Runs `work`, and everything that it starts, as a unit of work outside of any request: a job, a queue's
    * message, a command. Its records bear one `request_id` and the given actor.
    *
+   * @param options - who, why, for whom, caused by what; see `RunOptions`
+   * @param work - may be asynchronous
    * @returns what `work` returns; what it throws is thrown
    * @example
    * await audit.run({ actor: { id: "cron" }, reason: "nightly" }, () => expireSessions());
@@ -156,6 +166,7 @@ class Audit {
   /**
    * Runs `work`, and everything that it starts, without making records.
    *
+   * @param work - may be asynchronous
    * @example
    * await audit.ignore(() => warmUpCaches());
    */
@@ -169,6 +180,7 @@ class Audit {
    * recorded at all (`false`): that one is not touched.
    *
    * @param detail - `false`: nothing; `"metadata"`: without bodies, arguments and results; `"full"`: all
+   * @param work - may be asynchronous
    * @example
    * const { data } = await audit.logExternal("metadata", () => http.get("/photo"));
    */
@@ -211,7 +223,7 @@ class Audit {
    * @example
    * await audit.flush({ timeoutMs: 2000, fsync: true });
    */
-  async flush(options?: FlushOptions): ReturnType<typeof flush> {
+  async flush(options?: FlushOptions): Promise<Flushed> {
     const timeoutMs = options?.timeoutMs ?? 5000;
     const drained = (await this.#session?.drain(timeoutMs)) ?? true;
     if (!drained) throw new AuditError("AUDIT_FLUSH_TIMEOUT", ["the outbox", "Some", timeoutMs]);
@@ -273,5 +285,10 @@ class Audit {
 
 export type { Audit };
 
-/** The audit of this process. */
+/**
+ * The audit of this process.
+ *
+ * @example
+ * audit.start({ serviceName: "clinic", actor: (request) => request.user });
+ */
 export const audit = new Audit();

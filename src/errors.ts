@@ -77,11 +77,15 @@ export type AuditErrorCode = keyof Messages;
  * `AUDIT_WRITER_FULL` and `AUDIT_OUTBOX_FAILED`, which options ask for, and `AUDIT_FLUSH_TIMEOUT` of `audit.flush()`.
  *
  * @example
- * try { audit.start(options); } catch (error) {
- *   if (error instanceof AuditError && error.code === "AUDIT_OPTION_INVALID") { … }
+ * try {
+ *   audit.start(options);
+ * } catch (error) {
+ *   if (error instanceof AuditError && error.code === "AUDIT_OPTION_INVALID") process.exitCode = 78;
+ *   throw error;
  * }
  */
 export class AuditError<Code extends AuditErrorCode = AuditErrorCode> extends Error {
+  /** Always `AuditError`. */
   override readonly name = "AuditError";
   /** Stable, for programs. The message is for people, and may be reworded. */
   readonly code: Code;

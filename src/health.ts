@@ -12,10 +12,13 @@ export type FaultKind = `${string}.${string}`;
 
 /** What went wrong so far, one entry a kind of fault. */
 export interface FaultSummary {
+  /** What failed: `docs/health.md` lists the kinds. */
   readonly kind: FaultKind;
+  /** How often, since the process began. */
   readonly count: number;
   /** When the last one happened, ISO 8601 in UTC. */
   readonly last_at: string;
+  /** What the last one said. */
   readonly last_message: string;
 }
 

@@ -19,7 +19,9 @@ import type { RedactionPolicy } from "./record/redactor.js";
 export interface ExternalOptions {
   /** For services that are not named. Default `"full"`. */
   readonly default?: ExternalDetail | undefined;
-  /** By the name that stands as `service_name`; holds whatever the code says of that service. */
+  /**
+   * By the name that stands as `service_name`; holds whatever the code says of that service. Default none.
+   */
   readonly services?: Readonly<Record<string, ExternalDetail>> | undefined;
 }
 
@@ -91,9 +93,9 @@ export interface AuditOptions {
    * A function that throws is counted in `audit.health()`, and nobody is named.
    */
   readonly actor?: FromRequest<ActorLike> | undefined;
-  /** Requests that come in; `false` records none. */
+  /** Requests that come in; `false` records none. Default: all, whole. */
   readonly requests?: RequestOptions | false | undefined;
-  /** Row changes; `false` records none. */
+  /** Row changes; `false` records none. Default: those of decorated entities. */
   readonly rows?: RowOptions | false | undefined;
   /** Calls to other services: how much is written of all, or of each service. Default `"full"`. */
   readonly external?: ExternalDetail | ExternalOptions | undefined;
@@ -102,11 +104,11 @@ export interface AuditOptions {
    * all of them. What axios sends is recorded as axios's call, and not again. Default `false`.
    */
   readonly outbound?: OutboundOptions | boolean | undefined;
-  /** Operations over SFTP. */
+  /** Operations over SFTP. Default `{}`. */
   readonly sftp?: SftpCallOptions | undefined;
   /** What is hidden beyond the default list of names. Redaction itself cannot be switched off. */
   readonly redact?: RedactionPolicy | undefined;
-  /** The application's own fields for every record. */
+  /** The application's own fields for every record. Default none. */
   readonly extra?: Readonly<Record<string, unknown>> | undefined;
 }
 

@@ -16,7 +16,7 @@ export interface AttachDataSourceOptions extends ConsistencyOptions {
    * `"all"`: every table. Default `"decorated"`.
    */
   readonly tables?: "decorated" | "all" | undefined;
-  /** As `rows.capture` of `audit.start()`, for this DataSource. */
+  /** As `rows.capture` of `audit.start()`, for this DataSource. Default: as that says. */
   readonly rows?: "auto" | "portable" | undefined;
 }
 

@@ -11,7 +11,11 @@ import { captureServer } from "../capture/http/server.js";
 import { recorderOf } from "../capture/http/tee.js";
 import { describeHandler } from "./handler.js";
 
-/** The plugin for the capture that `requests` gives; it does nothing while that is `undefined`. */
+/**
+ * The plugin for the capture that `requests` gives; it does nothing while that is `undefined`.
+ *
+ * @internal
+ */
 export function fastifyAdapter(requests: Requests): FastifyPluginCallback {
   const plugin: FastifyPluginCallback = (fastify, _options, ready) => {
     let watched: RequestCapture | undefined;

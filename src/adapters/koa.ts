@@ -13,6 +13,8 @@ import { describeHandler, routeOnly, type DescribeRoute } from "./handler.js";
  * The middleware for the capture that `requests` gives; it only calls the next while that is `undefined`.
  *
  * @param describe - for frameworks that stand on Koa: told of the matched route when the request has ended
+ *
+ * @internal
  */
 export function koaAdapter(requests: Requests, describe: DescribeRoute = routeOnly): Middleware {
   const edge = edgeOf(describe);

@@ -39,7 +39,9 @@ export interface NestRuntime<Options> {
 
 /** Options that come from elsewhere, from a configuration service for example. */
 export interface AsyncOptions<Options> extends Pick<ModuleMetadata, "imports"> {
+  /** What `useFactory` is given, in this order. Default: nothing. */
   readonly inject?: (InjectionToken | OptionalFactoryDependency)[];
+  /** Makes the options of `audit.start`. */
   readonly useFactory: (...injected: any[]) => Options | Promise<Options>;
 }
 
@@ -50,12 +52,31 @@ export interface AuditModuleClass<Options> {
    * Starts audit with `options` while the application is created, and stops it when the application has closed, after all
    * records are written. Without options the module works with an audit that was started elsewhere, and only flushes.
    *
+   * @param options - those of `audit.start`
    * @example
+   * ```ts
    * @Module({ imports: [AuditModule.forRoot({ serviceName: "clinic", actor: (request) => request.user })] })
-   * export class AppModule {}
+   * class AppModule {}
+   * ```
    */
   forRoot(options?: Options): DynamicModule;
-  /** The same, with options that are made by a function of injected providers. */
+  /**
+   * The same, with options that are made by a function of injected providers.
+   *
+   * @param options - `imports`, `inject` and `useFactory`, as Nest's own providers have them
+   * @example
+   * ```ts
+   * @Module({
+   *   imports: [
+   *     AuditModule.forRootAsync({
+   *       inject: [ConfigService],
+   *       useFactory: (config: ConfigService) => ({ serviceName: config.getOrThrow("SERVICE_NAME") }),
+   *     }),
+   *   ],
+   * })
+   * class AppModule {}
+   * ```
+   */
   forRootAsync(options: AsyncOptions<Options>): DynamicModule;
 }
 

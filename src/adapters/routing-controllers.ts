@@ -15,10 +15,18 @@ import { koaAdapter } from "./koa.js";
 
 /** A middleware class as routing-controllers takes it, for Express (three arguments) and for Koa (two). */
 export interface AuditMiddlewareClass {
-  new (): { use(...args: [Request, Response, NextFunction] | [Context, Next]): unknown };
+  /** routing-controllers makes the instance. */
+  new (): {
+    /** Called by the framework for each request. */
+    use(...args: [Request, Response, NextFunction] | [Context, Next]): unknown;
+  };
 }
 
-/** Makes the middleware class for the capture that `requests` gives. */
+/**
+ * Makes the middleware class for the capture that `requests` gives.
+ *
+ * @internal
+ */
 export function routingControllersAdapter(requests: Requests): AuditMiddlewareClass {
   const express = expressAdapter(requests, describeAction);
   const koa = koaAdapter(requests, describeAction);

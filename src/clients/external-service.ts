@@ -41,10 +41,14 @@ class ExternalServiceBase {
  * @param options - `log`: how much is written of them; default as `audit.start({ external })` says
  * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`, `AUDIT_DECORATOR_OPTION`
  * @example
+ * ```ts
  * @ExternalService("apollo")
  * class Apollo extends ExternalService {
- *   async token() { return (await this.http.get("https://apollo.example/token")).data; }
+ *   async token() {
+ *     return (await this.http.get("https://apollo.example/token")).data;
+ *   }
  * }
+ * ```
  */
 export const ExternalService = serviceSymbol(ExternalServiceBase, "ExternalService");
 export type ExternalService = ExternalServiceBase;

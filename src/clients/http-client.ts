@@ -12,8 +12,12 @@ import { makeHttp, serviceOf } from "./made.js";
  *
  * @example
  * class Pharmacy extends HttpClient {
- *   constructor() { super("pharmacy", { baseURL: "https://pharmacy.example", timeout: 2000 }); }
- *   async stock(drug: string) { return (await this.get(`/stock/${drug}`)).data; }
+ *   constructor() {
+ *     super("pharmacy", { baseURL: "https://pharmacy.example", timeout: 2000 });
+ *   }
+ *   async stock(drug: string) {
+ *     return (await this.get(`/stock/${drug}`)).data;
+ *   }
  * }
  */
 export class HttpClient {
@@ -29,34 +33,84 @@ export class HttpClient {
     this.http = makeHttp(serviceOf(this, service), config);
   }
 
+  /**
+   * A request of any method.
+   *
+   * @param config - axios's own: `method`, `url`, `headers` …
+   * @returns axios's answer; what axios rejects with is passed on
+   * @example
+   * await this.request({ method: "PURGE", url: "/cache" });
+   */
   request<T = any>(config: AxiosRequestConfig): Promise<AxiosResponse<T>> {
     return this.http.request<T>(config);
   }
 
+  /**
+   * `GET`, as axios's `get`.
+   *
+   * @example
+   * const { data } = await this.get<Stock>("/stock/aspirin", { params: { ward: 4 } });
+   */
   get<T = any>(url: string, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
     return this.http.get<T>(url, config);
   }
 
+  /**
+   * `HEAD`, as axios's `head`.
+   *
+   * @example
+   * const { headers } = await this.head("/stock/aspirin");
+   */
   head<T = any>(url: string, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
     return this.http.head<T>(url, config);
   }
 
+  /**
+   * `OPTIONS`, as axios's `options`.
+   *
+   * @example
+   * const { headers } = await this.options("/stock");
+   */
   options<T = any>(url: string, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
     return this.http.options<T>(url, config);
   }
 
+  /**
+   * `DELETE`, as axios's `delete`.
+   *
+   * @example
+   * await this.delete("/orders/9");
+   */
   delete<T = any>(url: string, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
     return this.http.delete<T>(url, config);
   }
 
+  /**
+   * `POST`, as axios's `post`.
+   *
+   * @example
+   * await this.post("/orders", { drug: "aspirin", packs: 2 });
+   */
   post<T = any>(url: string, data?: unknown, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
     return this.http.post<T>(url, data, config);
   }
 
+  /**
+   * `PUT`, as axios's `put`.
+   *
+   * @example
+   * await this.put("/orders/9", { packs: 3 });
+   */
   put<T = any>(url: string, data?: unknown, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
     return this.http.put<T>(url, data, config);
   }
 
+  /**
+   * `PATCH`, as axios's `patch`.
+   *
+   * @example
+   * await this.patch("/orders/9", { packs: 3 });
+   */
   patch<T = any>(url: string, data?: unknown, config?: AxiosRequestConfig): Promise<AxiosResponse<T>> {
     return this.http.patch<T>(url, data, config);
   }

@@ -17,7 +17,9 @@ const CLOSING_MS = 1000;
  *
  * @example
  * class Lab extends SftpClient {
- *   constructor() { super("lab"); }
+ *   constructor() {
+ *     super("lab");
+ *   }
  *   async order(name: string, text: string) {
  *     await this.connect({ host: "lab.example", username: "clinic", privateKey });
  *     await this.upload("/inbox", name, text);
@@ -42,7 +44,14 @@ export class SftpClient {
     this.sftp.on("end", gone);
   }
 
-  /** Connects, once: while the connection stands, further calls wait for it and give it back. */
+  /**
+   * Connects, once: while the connection stands, further calls wait for it and give it back.
+   *
+   * @param options - ssh2's own: `host`, `port`, `username`, `password` or `privateKey`, `readyTimeout` in milliseconds …
+   * @throws what ssh2-sftp-client says when the server refuses; the next call then tries anew
+   * @example
+   * await this.connect({ host: "lab.example", username: "clinic", privateKey });
+   */
   async connect(options: SftpLibrary.ConnectOptions): Promise<void> {
     this.#connected ??= this.#open(options);
     await this.#connected;
@@ -65,7 +74,13 @@ export class SftpClient {
     }
   }
 
-  /** Whether there is a file or a folder of this name. */
+  /**
+   * Whether there is a file or a folder of this name.
+   *
+   * @param path - on the server
+   * @example
+   * if (!(await this.isValidPath("/inbox"))) await this.sftp.mkdir("/inbox");
+   */
   async isValidPath(path: string): Promise<boolean> {
     return (await this.sftp.exists(path)) !== false;
   }
@@ -73,7 +88,13 @@ export class SftpClient {
   /**
    * Writes `content` to a file of a folder that is there.
    *
+   * @param folder - a path on the server
+   * @param name - of the file; one of that name is overwritten
+   * @param content - a text is written as UTF-8
    * @returns the file's whole path
+   * @throws what ssh2-sftp-client says, `ERR_BAD_PATH` for example: the folder is not there
+   * @example
+   * const path = await this.upload("/inbox", "order.txt", "aspirin");
    */
   async upload(
     folder: string,
@@ -85,12 +106,24 @@ export class SftpClient {
     return path;
   }
 
-  /** The content of a file. */
+  /**
+   * The content of a file; all of it is held in memory.
+   *
+   * @param path - on the server
+   * @throws what ssh2-sftp-client says: there is no such file
+   * @example
+   * const text = (await this.download("/outbox/result.csv")).toString("utf8");
+   */
   async download(path: string): Promise<Buffer> {
     return (await this.sftp.get(path)) as Buffer;
   }
 
-  /** Ends the connection; the next `connect` makes a new one. */
+  /**
+   * Ends the connection; the next `connect` makes a new one. Does nothing where there is none.
+   *
+   * @example
+   * await this.close();
+   */
   async close(): Promise<void> {
     if (this.#connected === undefined) return;
     this.#connected = undefined;

@@ -10,6 +10,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 /** The person or system that acts. `id` is required; the rest is the application's choice. */
 export interface Actor {
+  /** Written as `user.id`; `null` where there is none. */
   readonly id: string | number | null;
   readonly [info: string]: unknown;
 }
@@ -27,7 +28,9 @@ export interface AuditContext {
   readonly parentId: string | null;
   /** Read when a record is made, not before: an authentication later in the chain is seen. Never throws. */
   readonly actor: () => Actor | null;
+  /** W3C Trace Context: 32 lower-case hex digits; `null` outside of any trace. */
   readonly traceId: string | null;
+  /** The span within it: 16 lower-case hex digits. */
   readonly spanId: string | null;
   /** Inside `audit.ignore()`: nothing is recorded. */
   readonly muted: boolean;
@@ -35,11 +38,23 @@ export interface AuditContext {
   readonly external?: ExternalDetail | undefined;
   /** The application's own fields, for every record made here; `tenant`, `reason` and `on_behalf_of` are among them. */
   readonly extra: Readonly<Record<string, unknown>>;
-  /** The trace's flags, tracestate and baggage as they came in, to be sent on. */
+  /**
+   * The trace's flags, tracestate and baggage as they came in, to be sent on.
+   *
+   * @internal
+   */
   readonly trace?: TraceState | null;
-  /** The call that this work is a part of. */
+  /**
+   * The call that this work is a part of.
+   *
+   * @internal
+   */
   readonly frame?: CallFrame | undefined;
-  /** The request that this work belongs to, for what its handler knows of it. */
+  /**
+   * The request that this work belongs to, for what its handler knows of it.
+   *
+   * @internal
+   */
   readonly request?: RequestPart | null;
 }
 

@@ -21,25 +21,45 @@ import { newRecordId, newSpanId } from "./ids.js";
 import { activeSpan } from "./otel.js";
 import { PARENT_BAGGAGE, parseBaggage, parseTraceParent } from "./trace.js";
 
-/** What `audit.run` says of the work. Everything left out is taken from the context around, if there is one. */
+/**
+ * What `audit.run` says of the work. Everything left out is taken from the context around, if there is one.
+ *
+ * @example
+ * const { requestId, parentId, traceparent } = message.headers;
+ * await audit.run({ actor: { id: "worker" }, requestId, parentId, traceparent }, () => handle(message));
+ */
 export interface RunOptions {
-  /** Who does it: a value, or a function that is called whenever a record is made. `null` says nobody is known. */
+  /**
+   * Who does it: a value, or a function that is called whenever a record is made. `null` says nobody is known.
+   * Default: who acts around; else nobody.
+   */
   readonly actor?: ActorLike | (() => ActorLike);
-  /** Why, for people: `nightly`, a ticket's number. Stands in `extra.reason`. */
+  /** Why, for people: `nightly`, a ticket's number. Stands in `extra.reason`. Default: as around. */
   readonly reason?: string;
-  /** Whose data it is. Stands in `extra.tenant`. */
+  /** Whose data it is. Stands in `extra.tenant`. Default: as around. */
   readonly tenant?: string | number;
-  /** For whom the actor acts, as in an impersonation. Stands in `extra.on_behalf_of`. */
+  /** For whom the actor acts, as in an impersonation. Stands in `extra.on_behalf_of`. Default: as around. */
   readonly onBehalfOf?: ActorLike;
-  /** The application's own fields for every record of this work, added to those around. */
+  /** The application's own fields for every record of this work, added to those around. Default none. */
   readonly extra?: Readonly<Record<string, unknown>>;
   /** The id of the request that caused it, as it came with a queue's message. Default: the one around, or a new one. */
   readonly requestId?: string;
-  /** The record that caused it, as it came with a queue's message. */
+  /**
+   * The record that caused it, as it came with a queue's message. Default: the one around, or the one in
+   * `baggage`.
+   */
   readonly parentId?: string;
-  /** W3C `traceparent`, `tracestate` and `baggage`, as they came with a queue's message. */
+  /**
+   * The trace that it belongs to, as it came with a queue's message: the header `traceparent` of W3C Trace
+   * Context. Default: the active OpenTelemetry span, or the trace around.
+   */
   readonly traceparent?: string;
+  /** The header `tracestate` beside it; sent on as it is. Default none. */
   readonly tracestate?: string;
+  /**
+   * The header `baggage` (W3C Baggage); sent on as it is. It brings `parentId` when another of our services
+   * sent it. Default none.
+   */
   readonly baggage?: string;
 }
 
@@ -90,7 +110,10 @@ export function callAsPart(
 /**
  * Ties `work` to the context of now, for callbacks that a library calls from elsewhere: pools, queues, old drivers.
  *
+ * @param work - called later, by somebody else
  * @returns a function that does the same in that context, whoever calls it; `work` itself outside of any context
+ * @example
+ * pool.acquire(bindToContext((connection) => use(connection)));
  */
 export function bindToContext<Work extends (...args: any[]) => unknown>(work: Work): Work {
   const context = currentContext();
@@ -101,7 +124,14 @@ export function bindToContext<Work extends (...args: any[]) => unknown>(work: Wo
   return Object.defineProperty(bound, "length", { value: work.length }) as unknown as Work;
 }
 
-/** Ties all listeners of `emitter`, present and later ones, to the context of now. */
+/**
+ * Ties all listeners of `emitter`, present and later ones, to the context of now.
+ *
+ * @param emitter - its `emit` is replaced, for good
+ * @returns the same emitter
+ * @example
+ * bindEmitterToContext(subscription).on("message", (message) => handle(message));
+ */
 export function bindEmitterToContext<Emitter extends EventEmitter>(emitter: Emitter): Emitter {
   emitter.emit = bindToContext(emitter.emit);
   return emitter;

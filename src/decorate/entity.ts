@@ -19,12 +19,20 @@ import type { EntityDecoration, FieldDecoration } from "./types.js";
  * Fields named here must be the entity's; the compiler checks them when the entity is given as the type argument,
  * and `audit.attach(dataSource)` checks them against the columns.
  *
+ * @param options - all optional; see `AuditEntityOptions` for defaults
  * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`, `AUDIT_OPTION_UNKNOWN`, `AUDIT_OPTION_INVALID`,
  *   `AUDIT_DECORATOR_OPTION`: `include` together with `exclude`
  * @example
+ * ```ts
  * @Entity()
  * @AuditEntity<Patient>({ exclude: ["searchVector"], mask: ["phone"], label: (patient) => patient.name })
- * class Patient { … }
+ * class Patient {
+ *   @PrimaryGeneratedColumn() id: number;
+ *   @Column() name: string;
+ *   @Column() phone: string;
+ *   @Column() searchVector: string;
+ * }
+ * ```
  */
 export function AuditEntity<Row extends object>(
   options: AuditEntityOptions<Row> = {},
@@ -65,7 +73,14 @@ function fieldDecorator(name: string, mark: "ignore" | "mask"): FieldDecoration 
  *
  * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`
  * @example
- * @AuditIgnore() @Column() searchVector: string;
+ * ```ts
+ * @Entity()
+ * @AuditEntity()
+ * class Patient {
+ *   @PrimaryGeneratedColumn() id: number;
+ *   @AuditIgnore() @Column() searchVector: string;
+ * }
+ * ```
  */
 export function AuditIgnore(): FieldDecoration {
   return fieldDecorator("@AuditIgnore", "ignore");
@@ -76,7 +91,14 @@ export function AuditIgnore(): FieldDecoration {
  *
  * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`
  * @example
- * @AuditMask() @Column() phone: string; // written as "***199"
+ * ```ts
+ * @Entity()
+ * @AuditEntity()
+ * class Patient {
+ *   @PrimaryGeneratedColumn() id: number;
+ *   @AuditMask() @Column() phone: string; // written as "***199"
+ * }
+ * ```
  */
 export function AuditMask(): FieldDecoration {
   return fieldDecorator("@AuditMask", "mask");

@@ -30,6 +30,7 @@ export function externalService(name: string, options: ExternalServiceOptions = 
 export type ServiceSymbol<Base> = {
   (name: string, options?: ExternalServiceOptions): ClassDecoration;
   new (): Base;
+  /** What instances inherit from. */
   readonly prototype: Base;
 };
 

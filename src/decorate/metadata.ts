@@ -12,15 +12,17 @@
 export interface AuditEntityOptions<Row extends object = any> {
   /** The name written as `model`. Default: the class's name. */
   readonly model?: string;
-  /** Fields that are left out of every record; a change of these alone makes no record. */
+  /** Fields that are left out of every record; a change of these alone makes no record. Default none. */
   readonly exclude?: readonly FieldOf<Row>[];
-  /** If given, only these fields are written. Not together with `exclude`. */
+  /** If given, only these fields are written. Not together with `exclude`. Default: all fields. */
   readonly include?: readonly FieldOf<Row>[];
-  /** Fields written in part: enough to recognise the value, not to know it. */
+  /** Fields written in part: enough to recognise the value, not to know it. Default none. */
   readonly mask?: readonly FieldOf<Row>[];
-  /** Fields whose value is written as `[REDACTED]`. */
+  /** Fields whose value is written as `[REDACTED]`. Default none. */
   readonly redact?: readonly FieldOf<Row>[];
-  /** Makes `instance_label`, for people, from the row. A throw is counted and gives no label. */
+  /**
+   * Makes `instance_label`, for people, from the row. A throw is counted and gives no label. Default: no label.
+   */
   readonly label?: (row: Row) => string;
   /** Records reads too: one READ record a query. Default `false`. */
   readonly reads?: boolean;
@@ -33,18 +35,19 @@ export type FieldOf<Row> = {
 
 /** What `@AuditRoute(options)` says. */
 export interface AuditRouteOptions {
-  /** `noun.verb`, for example `patient.admit`. */
+  /** `noun.verb`, for example `patient.admit`. Default: no action. */
   readonly action?: string;
   /**
    * The line of the activity feed, for people: `admitted patient {params.id}`. Placeholders name a value of the
-   * request by its path: `params`, `query`, `body` or `user`. Stands in `extra.activity`.
+   * request by its path: `params`, `query`, `body` or `user`. Stands in `extra.activity`. Default: no such
+   * line.
    */
   readonly activity?: string;
   /** Whether the record has the bodies. Default: as `audit.start` says. */
   readonly bodies?: boolean;
   /** Whether the record has the headers. Default: as `audit.start` says. */
   readonly headers?: boolean;
-  /** The application's own fields for the request's record. */
+  /** The application's own fields for the request's record. Default none. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 

@@ -16,10 +16,15 @@ import type { RouteDecoration } from "./types.js";
  *
  * It attaches metadata only, so it can stand in any order with the decorators of a framework.
  *
+ * @param options - all optional; see `AuditRouteOptions` for defaults
  * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`, `AUDIT_OPTION_UNKNOWN`, `AUDIT_OPTION_INVALID`
  * @example
- * @AuditRoute({ action: "patient.admit", activity: "admitted patient {params.id}" })
- * async admit(request: Request, response: Response) { … }
+ * ```ts
+ * class Patients {
+ *   @AuditRoute({ action: "patient.admit", activity: "admitted patient {params.id}" })
+ *   async admit(request: express.Request, response: express.Response) {}
+ * }
+ * ```
  */
 export function AuditRoute(options: AuditRouteOptions = {}): RouteDecoration {
   checked("@AuditRoute", routeOptionsSchema, options);
@@ -34,7 +39,12 @@ export function AuditRoute(options: AuditRouteOptions = {}): RouteDecoration {
  *
  * @throws {AuditError} `AUDIT_DECORATOR_MISPLACED`
  * @example
- * @NoAudit() alive(request: Request, response: Response) { … }
+ * ```ts
+ * class Health {
+ *   @NoAudit()
+ *   alive(request: express.Request, response: express.Response) {}
+ * }
+ * ```
  */
 export function NoAudit(): RouteDecoration {
   return routeDecorator("@NoAudit", (marks) => {

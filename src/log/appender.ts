@@ -28,7 +28,11 @@ import type { RecordOf } from "./render.js";
 import { logRuntime } from "./runtime.js";
 import { sealSettings, witnessOf } from "./seal.js";
 
-/** An appender of ours: also takes a finished record, or a draft, without an event around it. */
+/**
+ * An appender of ours: also takes a finished record, or a draft, without an event around it.
+ *
+ * @internal
+ */
 export interface AuditAppender extends AppenderFunction {
   /** `undefined` when a layout must see the event. */
   readonly writeRecord: ((record: { readonly name: string }) => void) | undefined;
@@ -151,7 +155,11 @@ function trailLine(eventType: "GAP" | "RETENTION", details: Readonly<Record<stri
   return encode(trailRecord(eventType, details), logRuntime().redactor);
 }
 
-/** What an appender says of its own file. */
+/**
+ * What an appender says of its own file.
+ *
+ * @internal
+ */
 export function trailRecord(
   eventType: "GAP" | "RETENTION",
   details: Readonly<Record<string, unknown>>,

@@ -25,14 +25,21 @@ export interface LayoutOptions {
  * The container log: one JSON object a line, with `timestamp`, `level`, `name`, `message`, the fields of every
  * record, and `path`, `module`, `function`, `exception`. What must be hidden is hidden.
  *
+ * @param options - `serviceName`: written on what loggers write
  * @example
- * { type: "stdout", layout: jsonLayout({ serviceName: "review_board" }) }
+ * const container = { type: "stdout", layout: jsonLayout({ serviceName: "review_board" }) };
  */
 export function jsonLayout(options: LayoutOptions = {}): CustomLayout {
   return { ...options, type: CONTAINER };
 }
 
-/** Records of requests and calls, one JSON object a line; see `auditLayout`. */
+/**
+ * Records of requests and calls, one JSON object a line; see `auditLayout`.
+ *
+ * @param options - `serviceName`: written on what loggers write
+ * @example
+ * const api = { type: "stdout", layout: apiLayout() };
+ */
 export function apiLayout(options: LayoutOptions = {}): CustomLayout {
   return { ...options, type: RECORD };
 }
@@ -40,6 +47,10 @@ export function apiLayout(options: LayoutOptions = {}): CustomLayout {
 /**
  * Audit records, one JSON object a line. A finished record is written as it is; an object or text of your own
  * (`logger.audit({ … })`) gets the fields that every record has before its own. What must be hidden is hidden.
+ *
+ * @param options - `serviceName`: written on what loggers write
+ * @example
+ * const audited = { type: "stdout", layout: auditLayout({ serviceName: "review_board" }) };
  */
 export function auditLayout(options: LayoutOptions = {}): CustomLayout {
   return { ...options, type: RECORD };
@@ -51,7 +62,13 @@ export interface ConsoleLayoutOptions {
   readonly colour?: boolean;
 }
 
-/** One line for people: `LEVEL timestamp path module function message`, then the stack of an error. */
+/**
+ * One line for people: `LEVEL timestamp path module function message`, then the stack of an error.
+ *
+ * @param options - `colour`: default `true` on a terminal, unless `NO_COLOR` is set
+ * @example
+ * const screen = { type: "stdout", layout: consoleLayout({ colour: false }) };
+ */
 export function consoleLayout(options: ConsoleLayoutOptions = {}): CustomLayout {
   return { ...options, type: CONSOLE };
 }

@@ -3,22 +3,42 @@
  *
  * @module
  */
-import type { Configuration } from "log4js";
+/** A level, as log4js is told of it. */
+export interface LevelDefinition {
+  /** Its rank: INFO is 20000, WARN 30000. */
+  readonly value: number;
+  /** Its colour on the console. */
+  readonly colour: string;
+}
+
+/** An object type and no interface, since log4js takes it as a table of any names. */
+export type AuditLevels = {
+  /** Changes of rows, events of the application's, what the trail says of itself: 21000. */
+  readonly AUDIT: LevelDefinition;
+  /** Requests and calls to other services: 22000. */
+  readonly API: LevelDefinition;
+  /** Logins and logouts: 23000. */
+  readonly LOGIN: LevelDefinition;
+};
 
 /**
  * The levels `AUDIT`, `API` and `LOGIN`, for `levels` of a log4js configuration of your own.
  *
  * @example
- * log4js.configure({ levels, appenders: { … }, categories: { … } });
+ * log4js.configure({
+ *   levels,
+ *   appenders: { audited: auditFile() },
+ *   categories: { default: { appenders: ["audited"], level: "AUDIT" } },
+ * });
  */
-export const levels = Object.freeze({
+export const levels: AuditLevels = Object.freeze({
   AUDIT: Object.freeze({ value: 21_000, colour: "cyan" }),
   API: Object.freeze({ value: 22_000, colour: "blue" }),
   LOGIN: Object.freeze({ value: 23_000, colour: "magenta" }),
-}) satisfies Configuration["levels"];
+});
 
 /** A level of ours. */
-export type AuditLevel = keyof typeof levels;
+export type AuditLevel = keyof AuditLevels;
 
 /** The categories that our records are logged under, with the level of their records. */
 export const CATEGORIES = Object.freeze({
@@ -37,8 +57,11 @@ declare module "log4js" {
     api(message: unknown, ...args: unknown[]): void;
     /** Logs at level LOGIN, 23000. */
     login(message: unknown, ...args: unknown[]): void;
+    /** Whether what is logged at level AUDIT is written. */
     isAuditEnabled(): boolean;
+    /** Whether what is logged at level API is written. */
     isApiEnabled(): boolean;
+    /** Whether what is logged at level LOGIN is written. */
     isLoginEnabled(): boolean;
   }
 }

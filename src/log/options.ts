@@ -16,17 +16,28 @@ const MAX_RING_BYTES = 1 << 30;
 
 /** How a file is sealed. Without a key anybody who can write the files can also seal them anew: then let a witness see it. */
 export interface SealOptions {
-  /** The key, at least 16 bytes. It stays in memory, as a part of the configuration; better use `keyFile`. */
-  readonly key?: string | Uint8Array;
-  /** A file with the key, read once when log4js is configured; a line break at its end does not count. */
-  readonly keyFile?: string;
-  /** An Ed25519 private key in PEM, or a file with one: checkpoints are signed. */
-  readonly signingKey?: string;
-  /** When a checkpoint is written: after so many lines, or so many seconds with new lines. Default 1000 and 60. */
-  readonly checkpointEvery?: { readonly records?: number; readonly seconds?: number };
   /**
-   * Who is told of each checkpoint: a file (its path), an HTTP endpoint that takes a POST, or a function. What a function
-   * throws, and an endpoint that cannot be reached, is counted in `audit.health()`.
+   * The key, at least 16 bytes. It stays in memory, as a part of the configuration; better use `keyFile`.
+   * Default: no key.
+   */
+  readonly key?: string | Uint8Array;
+  /**
+   * A file with the key, read once when log4js is configured; a line break at its end does not count. Default:
+   * no key.
+   */
+  readonly keyFile?: string;
+  /** An Ed25519 private key in PEM, or a file with one: checkpoints are signed. Default: not signed. */
+  readonly signingKey?: string;
+  /** When a checkpoint is written: whichever comes first. Default: 1000 lines, 60 seconds. */
+  readonly checkpointEvery?: {
+    /** After so many lines; a whole number, at least 1. Default 1000. */
+    readonly records?: number;
+    /** After so many seconds with new lines; a whole number, at least 1. Default 60. */
+    readonly seconds?: number;
+  };
+  /**
+   * Who is told of each checkpoint: a file (its path), an HTTP endpoint that takes a POST, or a function. What
+   * a function throws, and an endpoint that cannot be reached, is counted in `audit.health()`. Default: nobody.
    */
   readonly witness?: string | WitnessEndpoint | Witness;
 }
@@ -43,7 +54,7 @@ export interface FileOptions {
   readonly keep?: Keep;
   /**
    * When a record counts as written: `"memory"`, `"os"` or `"fsync"`, for all categories or by category
-   * (`{ "audit.login": "fsync", default: "memory" }`).
+   * (`{ "audit.login": "fsync", default: "memory" }`). Default `"memory"`; of `audit.log` and `login.log` `"os"`.
    */
   readonly durability?: Durability | Readonly<Record<string, Durability>>;
   /** Room for records that wait for the writer thread, in bytes; default 8388608, at least 65536. */
@@ -135,11 +146,11 @@ export interface AuditLoggingOptions extends FileOptions {
   readonly console?: boolean;
   /** Whether `path`, `module` and `function` are found out for the application's own loggers; default `true`. */
   readonly callStack?: boolean;
-  /** What differs for `app.log`. */
+  /** What differs for `app.log`. Default: nothing. */
   readonly app?: FileOptions;
   /** What differs for `audit.log`; its durability is `os` by default. */
   readonly audit?: FileOptions;
-  /** What differs for `api.log`. */
+  /** What differs for `api.log`. Default: nothing. */
   readonly api?: FileOptions;
   /** What differs for `login.log`; its durability is `os` by default. */
   readonly login?: FileOptions;

@@ -36,24 +36,43 @@ function file(name: string, layout: typeof jsonLayout, options: FilePartOptions)
 /**
  * `app.log`: the container log, JSON.
  *
+ * @param options - see `FilePartOptions` for defaults, units and limits
  * @example
- * appenders: { app: appFile({ directory: "audit_logs", maxBytes: 10_000_000, keep: { files: 10 } }) }
+ * const app = appFile({ directory: "audit_logs", maxBytes: 10_000_000, keep: { files: 10 } });
  */
 export function appFile(options: FilePartOptions = {}): CustomAppender {
   return file("app.log", jsonLayout, options);
 }
 
-/** `api.log`: requests that came in, and calls that went out. */
+/**
+ * `api.log`: requests that came in, and calls that went out.
+ *
+ * @param options - see `FilePartOptions` for defaults, units and limits
+ * @example
+ * const api = apiFile({ directory: "audit_logs", daily: true, gzip: true });
+ */
 export function apiFile(options: FilePartOptions = {}): CustomAppender {
   return file("api.log", apiLayout, options);
 }
 
-/** `audit.log`: row changes, the application's own events, and what the trail says of itself. Durability `os`. */
+/**
+ * `audit.log`: row changes, the application's own events, and what the trail says of itself. Durability `os`.
+ *
+ * @param options - see `FilePartOptions` for defaults, units and limits
+ * @example
+ * const audited = auditFile({ directory: "audit_logs", durability: "fsync" });
+ */
 export function auditFile(options: FilePartOptions = {}): CustomAppender {
   return file("audit.log", auditLayout, { durability: "os", ...options });
 }
 
-/** `login.log`: logins, logouts and refusals. Durability `os`. */
+/**
+ * `login.log`: logins, logouts and refusals. Durability `os`.
+ *
+ * @param options - see `FilePartOptions` for defaults, units and limits
+ * @example
+ * const logins = loginFile({ directory: "audit_logs", keep: { days: 400 } });
+ */
 export function loginFile(options: FilePartOptions = {}): CustomAppender {
   return file("login.log", auditLayout, { durability: "os", ...options });
 }

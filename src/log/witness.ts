@@ -9,12 +9,19 @@ import type { Witnessed } from "../seal/checkpoint.js";
 
 export type { Witnessed };
 
-/** Is told of each checkpoint, on the application's thread, some milliseconds after it was written. */
+/**
+ * Is told of each checkpoint, on the application's thread, some milliseconds after it was written.
+ *
+ * @example
+ * const witness: Witness = async ({ chain, seq, hash }) => notary.put(`${chain}/${seq}`, hash);
+ */
 export type Witness = (checkpoint: Witnessed) => void | Promise<void>;
 
 /** Gets each checkpoint by POST, as JSON. */
 export interface WitnessEndpoint {
+  /** Where it is posted to. */
   readonly url: string;
+  /** Sent with it: an `authorization`, for example. Default none. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Longest wait for an answer, in milliseconds; default 10000. */
   readonly timeoutMs?: number;

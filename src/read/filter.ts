@@ -20,12 +20,15 @@ export interface RecordFilter {
   readonly id?: readonly string[] | undefined;
   /** `UPDATE`, `login`, `GAP`, or an `action`. */
   readonly event?: readonly string[] | undefined;
+  /** `success`, `failure`, `denied`, `aborted`, `unknown`. */
   readonly outcome?: readonly string[] | undefined;
   /** The route's pattern; `*` stands for anything. */
   readonly route?: readonly string[] | undefined;
+  /** The record's `service_name`. */
   readonly service?: readonly string[] | undefined;
   /** `404`, `5xx`, `>=400`. */
   readonly status?: readonly string[] | undefined;
+  /** The record's `request_id`. */
   readonly request?: readonly string[] | undefined;
   /** The first moment, as `timestamp` is written: see {@link moment}. */
   readonly since?: string | undefined;

@@ -3,15 +3,17 @@
  *
  * @module
  */
-import type { CrudRecord, RowImage } from "../record/types.js";
+import type { CrudRecord, FieldChange, RowImage } from "../record/types.js";
 import type { TrailFile } from "./files.js";
 import { needleOf, type Matcher } from "./filter.js";
 import { readInOrder, type ReadOptions } from "./records.js";
 
-export type Changes = Record<string, { from: unknown; to: unknown }>;
+/** Properties that differ, by name. */
+export type Changes = Record<string, FieldChange>;
 
 /** One record of a row, beside what was known of the row before it. */
 export interface Version {
+  /** The record itself. */
   readonly record: CrudRecord;
   /** What the record says that changed. */
   readonly changes: Changes;
@@ -56,6 +58,7 @@ export interface RowAt {
   readonly row: RowImage | null | undefined;
   /** The record that it is known from: the last one before the moment, or the first one after it. */
   readonly record: CrudRecord | undefined;
+  /** What that record is to the moment. */
   readonly basis: "the record before" | "the record after" | "no record";
   /** Records of many rows between `record` and the moment, which may have changed this one. */
   readonly doubts: readonly CrudRecord[];

@@ -33,6 +33,12 @@ export interface TrailQuery extends Omit<RecordFilter, "since" | "until"> {
   readonly newestFirst?: boolean;
 }
 
+/** What else a row's history tells. */
+export interface HistoryOptions {
+  /** Also who read it. Default `false`. */
+  readonly reads?: boolean;
+}
+
 const texts = v.optional(v.array(v.string("a text"), "a list of texts"));
 const time = v.optional(v.union([v.string(), v.date()], "a time, as a text or a Date"));
 const positive = "a whole number, at least 1";
@@ -66,6 +72,7 @@ const querySchema = v.pipe(
  * The values of a record are as they stand in the file: whoever can write there can put anything into them.
  *
  * @param directory - default `audit_logs`
+ * @param options - `logs`: only these, as `["audit", "api"]`; default all
  * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`
  * @example
  * const trail = openTrail("audit_logs");
@@ -76,13 +83,20 @@ export function openTrail(directory = "audit_logs", options: TrailOptions = {}):
   return new Trail(directory, checked("openTrail", optionsSchema, options).logs);
 }
 
-/** A trail that can be asked; made by {@link openTrail}. Every question fails with `AUDIT_TRAIL_MISSING` where there is none. */
+/**
+ * A trail that can be asked; made by {@link openTrail}. Every question fails with `AUDIT_TRAIL_MISSING` where there is none.
+ *
+ * @example
+ * const trail = openTrail("audit_logs", { logs: ["audit"] });
+ * const versions = await trail.history("Patient", "42");
+ */
 export class Trail {
   /** What all questions so far have read, and what they could not: lines that are no records, and files. */
   readonly report = new ReadReport();
 
   /** @internal */
   constructor(
+    /** Where it is. */
     readonly directory: string,
     private readonly logs: readonly string[] | undefined,
   ) {}
@@ -90,7 +104,10 @@ export class Trail {
   /**
    * The records that are asked for, by time.
    *
+   * @param query - what must hold, in which order, and how many; see `TrailQuery`
    * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`, `AUDIT_FILTER_INVALID`, `AUDIT_TRAIL_MISSING`
+   * @example
+   * for await (const record of trail.query({ user: ["7"], since: "2h" })) console.log(record.message);
    */
   async *query(query: TrailQuery = {}): AsyncGenerator<LogRecord, void, undefined> {
     const { limit = Infinity, newestFirst, since, until, ...same } = checked("query", querySchema, query);
@@ -117,25 +134,41 @@ export class Trail {
   /**
    * The versions of a row, the oldest first: each record with what it changed, and what changed before it without one.
    *
+   * @param model - as `model` of its records has it
    * @param id - as `instance_id` has it; of a composite key, a JSON object with its properties in any order
    * @param options - `reads`: also who read it
+   * @throws {AuditError} `AUDIT_TRAIL_MISSING`
+   * @example
+   * for (const { record, changes } of await trail.history("Patient", "42")) console.log(record.timestamp, changes);
    */
-  async history(model: string, id: string, options: { readonly reads?: boolean } = {}): Promise<Version[]> {
+  async history(model: string, id: string, options: HistoryOptions = {}): Promise<Version[]> {
     return rowHistory(await this.#files(), model, id, { ...options, report: this.report });
   }
 
   /**
    * A row as it was, what that is known from, and what may have changed it meanwhile.
    *
+   * @param model - as `model` of its records has it
+   * @param id - as `instance_id` has it
    * @param at - a `Date`, or a text as `since` of a query; what happened at this very moment counts
    * @throws {AuditError} `AUDIT_FILTER_INVALID`
+   * @example
+   * const { row, basis } = await trail.asOf("Patient", "42", "2026-11-24 09:49");
    */
   async asOf(model: string, id: string, at: string | Date): Promise<RowAt> {
     const timestamp = momentOf("time", at);
     return rowAsOf(await this.history(model, id), timestamp);
   }
 
-  /** All that one request caused, each record under the one that caused it. Empty where nothing has this `request_id`. */
+  /**
+   * All that one request caused, each record under the one that caused it. Empty where nothing has this `request_id`.
+   *
+   * @param requestId - as `request_id` has it
+   * @throws {AuditError} `AUDIT_TRAIL_MISSING`
+   * @example
+   * const [request] = await trail.timeline("01a20cf6-1b09-7c42-b85c-664c7df40244");
+   * for (const { record } of request!.children) console.log(record.message);
+   */
   async timeline(requestId: string): Promise<TreeNode[]> {
     const records: LogRecord[] = [];
     const filter = { request: [requestId] };
@@ -144,7 +177,14 @@ export class Trail {
     return causalTree(records);
   }
 
-  /** Whether a sealed trail stands as it was written; see `docs/sealing.md`. */
+  /**
+   * Whether a sealed trail stands as it was written; see `docs/sealing.md`.
+   *
+   * @param options - `key`, `publicKey`, `witness`, `since`, `onProgress`: see `VerifyOptions`
+   * @throws {AuditError} `AUDIT_TRAIL_MISSING`
+   * @example
+   * const { status, findings } = await trail.verify({ key: readFileSync("/run/secrets/audit-seal") });
+   */
   verify(options: Omit<VerifyOptions, "logs"> = {}): Promise<Verified> {
     return verify(this.directory, { ...options, logs: this.logs });
   }

@@ -10,7 +10,12 @@ export type LogRecord = AuditRecord | ContainerRecord;
 
 const lines = new WeakMap<object, string>();
 
-/** The line that a record was read from: with all digits of its numbers, of which JavaScript keeps some 16. */
+/**
+ * The line that a record was read from: with all digits of its numbers, of which JavaScript keeps some 16.
+ *
+ * @example
+ * for await (const record of trail.query()) process.stdout.write(`${lineOf(record)}\n`);
+ */
 export function lineOf(record: LogRecord): string {
   return lines.get(record)?.trim() ?? JSON.stringify(record);
 }

@@ -6,11 +6,15 @@
 import { facts } from "./facts.js";
 import type { LogRecord } from "./parse.js";
 
+/** A record, and what it caused. */
 export interface TreeNode {
+  /** The record itself. */
   readonly record: LogRecord;
+  /** What it caused, in the order of its begin. */
   readonly children: TreeNode[];
   /** Milliseconds since the epoch; of what takes time, its begin. NaN where the record's time is none. */
   readonly from: number;
+  /** Its end, likewise. */
   readonly to: number;
 }
 

@@ -14,6 +14,7 @@ import { buildCustom } from "./stated.js";
 export interface Explanation {
   /** A JSON Pointer into the record; `#name` says where in a text. */
   readonly path: string;
+  /** What was done: `redact` (gone), `mask` (in part), `pseudonymise` (joinable by who has the key). */
   readonly action: Finding["action"];
   /** In words: the name of the field, the form of the value, or where else it is hidden. */
   readonly because: string;
@@ -25,6 +26,7 @@ export interface Explained {
   readonly line: string;
   /** The same as an object. */
   readonly record: Record<string, unknown>;
+  /** What is hidden in it, and why; `[]` if nothing is. */
   readonly redacted: readonly Explanation[];
 }
 

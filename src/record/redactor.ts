@@ -21,16 +21,22 @@ import { Walk, type Rules } from "./walk.js";
  * says; `keep` wins over all.
  *
  * @example
- * { mask: ["phone", "email"], pseudonymise: ["national_id"], pseudonymKey: process.env.AUDIT_KEY, keep: ["pin"] }
+ * const redact: RedactionPolicy = { mask: ["phone", "email"], keep: ["pin"], detect: true };
+ * audit.start({ serviceName: "clinic", redact });
  */
 export interface RedactionPolicy extends KeyRules {
   /** Names whose value is gone: `"[REDACTED]"`. Added to the default list. */
   readonly redact?: readonly string[];
-  /** Names whose value is written in part: `"***4567"`. */
+  /** Names whose value is written in part: `"***4567"`. Default none. */
   readonly mask?: readonly string[];
-  /** Names whose value is replaced by a keyed HMAC-SHA-256 of it: the same for the same value. */
+  /**
+   * Names whose value is replaced by a keyed HMAC-SHA-256 of it: the same for the same value. Default none.
+   */
   readonly pseudonymise?: readonly string[];
-  /** The key for `pseudonymise`, at least 16 bytes. Who has it can test guesses, so keep it apart from the trail. */
+  /**
+   * The key for `pseudonymise`, at least 16 bytes. Who has it can test guesses, so keep it apart from the
+   * trail. No default: required with `pseudonymise`.
+   */
   readonly pseudonymKey?: string | Uint8Array;
   /** Names of the default list that are not hidden. */
   readonly keep?: readonly string[];

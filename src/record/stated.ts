@@ -12,13 +12,15 @@ import type { ContainerRecord, CustomRecord, LoginRecord, Outcome, TrailRecord }
 export interface LoginInput {
   /** `login`, `logout`, `login_failed`, or a word of the application's. */
   readonly event: string;
+  /** Whether it was let in. */
   readonly success: boolean;
-  /** Why it failed: a text, or what was thrown. */
+  /** Why it failed: a text, or what was thrown. Default: not said. */
   readonly error?: unknown;
   /** Who it was about. Default: the actor of the context. */
   readonly user?: Actor | null;
   /** Default `success` or `failure`. */
   readonly outcome?: Outcome;
+  /** The application's own fields for this record, added to those of the context. Default none. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
@@ -26,14 +28,20 @@ export interface LoginInput {
 export interface CustomInput {
   /** `noun.verb`, for example `report.export`. */
   readonly action: string;
-  /** What was acted upon. */
-  readonly target?: { readonly type: string; readonly id: string | number } | null;
+  /** What was acted upon. Default: nothing. */
+  readonly target?: {
+    /** The kind of thing, `Report` for example. */
+    readonly type: string;
+    /** Which one; written as text. */
+    readonly id: string | number;
+  } | null;
   /** Default: a sentence of action and target. */
   readonly message?: string;
   /** Default `success`. */
   readonly outcome?: Outcome;
   /** Default: the actor of the context. */
   readonly user?: Actor | null;
+  /** The application's own fields for this record, added to those of the context. Default none. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 

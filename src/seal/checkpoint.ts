@@ -10,7 +10,9 @@ export type CheckpointReason = "start" | "file" | "interval" | "stop";
 
 /** A line of a chain. */
 export interface Head {
+  /** The line's number in its chain, from 0. */
   readonly seq: number;
+  /** The line's hash, in hex. */
   readonly hash: string;
 }
 
@@ -52,10 +54,13 @@ export interface CheckpointDetails {
 
 /** A checkpoint as a witness is told of it: the line itself, and where its chain writes. */
 export interface Witnessed extends Head {
+  /** The chain's id, random hex digits. */
   readonly chain: string;
   /** The file that the chain writes, without its folder. */
   readonly log: string;
+  /** Counts the files that the chain has written to. */
   readonly file: number;
+  /** Why it was made. */
   readonly reason: CheckpointReason;
   /** Milliseconds since the epoch. */
   readonly at: number;

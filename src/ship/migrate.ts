@@ -35,6 +35,7 @@ const migrateSchema = v.strictObject({
  * Brings a ClickHouse database to the schema of this version of activity-audit. It can be called any number of
  * times: what was made before is left alone.
  *
+ * @param options - see `MigrateOptions` for defaults, units and limits
  * @returns the names of the files that were new to this database
  * @throws {AuditError} `AUDIT_OPTION_INVALID`, `AUDIT_OPTION_UNKNOWN`, `AUDIT_PEER_MISSING`; what the server says when it refuses a statement
  * @example

@@ -24,7 +24,9 @@ export interface ViewerOptions {
    * throws means no.
    */
   readonly authorize: (request: any) => boolean | Promise<boolean>;
-  /** To verify a sealed trail; without `key`, of a trail with keyed seals only the order of lines. */
+  /**
+   * To verify a sealed trail; without `key`, of a trail with keyed seals only the order of lines. Default `{}`.
+   */
   readonly verify?: VerifyKeys;
 }
 

@@ -36,7 +36,11 @@ const LOOKS_BEFORE_SLEEP = 10;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1000;
 
-/** What a thread is started with. */
+/**
+ * What a thread is started with.
+ *
+ * @internal
+ */
 export interface ThreadStart {
   readonly control: SharedArrayBuffer;
   readonly mail: MessagePort;

@@ -95,6 +95,12 @@ export function openFiles(): object[] {
   });
 }
 
+/** What `audit.flush()` did. */
+export interface Flushed {
+  /** How many lines were written since the last flush. */
+  readonly written: number;
+}
+
 /** How far to go, and how long to wait. */
 export interface FlushOptions {
   /** Longest wait, in milliseconds; default 5000. */
@@ -109,9 +115,7 @@ export interface FlushOptions {
  * @returns how many lines were written since the last flush
  * @throws {AuditError} `AUDIT_FLUSH_TIMEOUT`: some still wait; they stay queued
  */
-export async function flush({ timeoutMs = 5000, fsync = false }: FlushOptions = {}): Promise<{
-  written: number;
-}> {
+export async function flush({ timeoutMs = 5000, fsync = false }: FlushOptions = {}): Promise<Flushed> {
   const late = await lateWriter(timeoutMs, fsync);
   if (late) throw new AuditError("AUDIT_FLUSH_TIMEOUT", [late.settings.path, late.queuedLines, timeoutMs]);
   const total = written();
@@ -138,7 +142,7 @@ async function lateWriter(timeoutMs: number, fsync: boolean): Promise<Writer | u
   return results.find(({ done }) => !done)?.writer;
 }
 
-/** What became of the lines so far. */
+/** What `audit.health()` says of writing. */
 export interface WriterHealth {
   /** Lines that stand in a file. */
   readonly written: number;
@@ -148,6 +152,7 @@ export interface WriterHealth {
   readonly queued_bytes: number;
   /** Whether a writer thread can be used; without one each call writes for itself. */
   readonly thread: boolean;
+  /** One entry a file that this process writes. */
   readonly files: readonly FileHealth[];
 }
 

@@ -21,18 +21,29 @@ export type FromRequest<Value> = (request: any) => Value;
 
 /** What is captured of the requests that fit `path`; what is left out is as for all. */
 export interface RouteRule {
+  /** Which requests: a path (`*` stands for anything), a pattern, a function, or a list of these. */
   readonly path: PathRule | readonly PathRule[];
+  /** Which bodies are recorded. Default: as for all. */
   readonly bodies?: Bodies | undefined;
+  /** Whether headers are recorded. Default: as for all. */
   readonly headers?: boolean | undefined;
-  /** In bytes, of each body. */
+  /** In bytes, of each body. Default: as for all. */
   readonly bodyLimit?: number | undefined;
 }
 
-/** Options for requests that come in: `audit.start({ requests: { … } })`. */
+/**
+ * Options for requests that come in: `audit.start({ requests: { … } })`.
+ *
+ * @example
+ * audit.start({
+ *   serviceName: "clinic",
+ *   requests: { skip: ["health"], bodyLimit: 16_384, routes: [{ path: "/login", bodies: false }] },
+ * });
+ */
 export interface RequestOptions {
   /** Only requests that one of these fits are recorded. Default: all. */
   readonly include?: PathRule | readonly PathRule[] | undefined;
-  /** Requests that one of these fits are not recorded. */
+  /** Requests that one of these fits are not recorded. Default: none. */
   readonly exclude?: PathRule | readonly PathRule[] | undefined;
   /** `"decorated"`: only requests that reach a handler with `@AuditRoute` are recorded. Default: all. */
   readonly only?: "decorated" | undefined;
@@ -47,23 +58,27 @@ export interface RequestOptions {
    * `include` or `only` they are not recorded.
    */
   readonly unreadable?: boolean | undefined;
-  /** Default `true`. */
+  /**
+   * Which bodies are recorded: `true` both, `false` none, `"request"` or `"response"` one. Default `true`.
+   */
   readonly bodies?: Bodies | undefined;
-  /** Default `true`. */
+  /** Whether headers are recorded. Default `true`. */
   readonly headers?: boolean | undefined;
   /** How much is kept of each body, in bytes; the rest is counted. Default 65,536; at most 16 MiB. */
   readonly bodyLimit?: number | undefined;
-  /** Other choices for some paths; the first that fits holds. */
+  /** Other choices for some paths; the first that fits holds. Default: none. */
   readonly routes?: readonly RouteRule[] | undefined;
   /** The header that brings the `request_id`. `false`: it is always made here. Default `"x-request-id"`. */
   readonly requestIdHeader?: string | false | undefined;
   /** Which proxies are believed about the client's address. Default: what the framework is set to; else nobody. */
   readonly trustProxy?: TrustProxy | undefined;
-  /** Whose data it is; stands in `extra.tenant` of all that the request causes. */
+  /** Whose data it is; stands in `extra.tenant` of all that the request causes. Default: not said. */
   readonly tenant?: FromRequest<unknown> | undefined;
-  /** Why; stands in `extra.reason` of all that the request causes. */
+  /** Why; stands in `extra.reason` of all that the request causes. Default: not said. */
   readonly reason?: FromRequest<unknown> | undefined;
-  /** For whom the actor acts; stands in `extra.on_behalf_of` of all that the request causes. */
+  /**
+   * For whom the actor acts; stands in `extra.on_behalf_of` of all that the request causes. Default: nobody.
+   */
   readonly onBehalfOf?: FromRequest<ActorLike> | undefined;
 }
 

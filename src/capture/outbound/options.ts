@@ -20,7 +20,7 @@ export interface OutboundOptions {
   readonly http?: boolean | undefined;
   /** Only calls to hosts that one of these fits are recorded. Default: all. */
   readonly include?: HostRule | readonly HostRule[] | undefined;
-  /** Calls to hosts that one of these fits are not recorded. */
+  /** Calls to hosts that one of these fits are not recorded. Default: none. */
   readonly exclude?: HostRule | readonly HostRule[] | undefined;
   /** `service_name` by host (with its port, if it is not the usual one). Default: the host itself. */
   readonly services?: Readonly<Record<string, string>> | undefined;

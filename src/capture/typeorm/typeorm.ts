@@ -51,6 +51,7 @@ export interface OutboxChoice extends Pick<OutboxOptions, "emit" | "settled"> {
 export interface RowCoverage {
   /** The driver, as `dataSource.options.type` has it. */
   readonly database: string;
+  /** How its rows are captured: the exact way of its family, or `portable`. */
   readonly family: Family["name"];
   /** What cannot be seen, one sentence an item. */
   readonly blind: Blind;

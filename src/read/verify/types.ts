@@ -11,6 +11,7 @@ export type Tampering =
 
 /** Where something is. */
 export interface Place {
+  /** Its path. */
   readonly file: string;
   /** Counted from 1. */
   readonly line: number;
@@ -20,19 +21,27 @@ export interface Place {
 
 /** One trace of tampering. For what is not there any more, the place is that of the line next to it. */
 export interface Finding extends Partial<Place> {
+  /** What was done. */
   readonly kind: Tampering;
+  /** Which chain it is about; `null` where the line names none. */
   readonly chain: string | null;
+  /** Which line of the chain; `null` where that is not known. */
   readonly seq: number | null;
   /** How many lines, at least. */
   readonly count: number;
+  /** A sentence for people. */
   readonly message: string;
 }
 
 /** One chain of a trail. */
 export interface VerifiedChain {
+  /** Its id, as `chain` of its lines has it. */
   readonly chain: string;
+  /** The file that it writes, without its folder: `audit.log`. */
   readonly log: string;
+  /** The number of the first line that was read. */
   readonly from: number;
+  /** The number of the last one. */
   readonly to: number;
   /** `open`: it goes on, or ended without a word; `crashed`: a later chain found it so. */
   readonly ended: "stopped" | "open" | "crashed";
@@ -48,12 +57,17 @@ export interface Verified {
   readonly findings: readonly Finding[];
   /** What could not be verified, and why. */
   readonly gaps: readonly string[];
+  /** How many files were read. */
   readonly files: number;
+  /** How many bytes of lines were read; of compressed files, as they were before. */
   readonly bytes: number;
+  /** How many lines were read. */
   readonly lines: number;
+  /** How many of them are sealed. */
   readonly sealed: number;
   /** Halves of lines, as processes leave them that are killed amid a `write`. */
   readonly half_lines: number;
+  /** Each chain that was met. */
   readonly chains: readonly VerifiedChain[];
 }
 

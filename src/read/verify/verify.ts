@@ -14,18 +14,30 @@ import { FileScanner } from "./scan.js";
 import { assemble } from "./trail.js";
 import type { FileScan, Verified } from "./types.js";
 
+/** What a trail is verified with. */
 export interface VerifyOptions {
-  /** The key of `seal: { key }`. Without it the order of keyed chains can be verified, and not their lines. */
+  /**
+   * The key of `seal: { key }`. Without it the order of keyed chains can be verified, and not their lines.
+   * Default: none.
+   */
   readonly key?: Uint8Array | undefined;
-  /** An Ed25519 public key in PEM: every checkpoint must be signed with its private half. */
+  /**
+   * An Ed25519 public key in PEM: every checkpoint must be signed with its private half. Default: signatures
+   * are not looked at.
+   */
   readonly publicKey?: string | undefined;
-  /** Files that were last written before are left out, and nothing is missed of them. */
+  /** Files that were last written before are left out, and nothing is missed of them. Default: all files. */
   readonly since?: Date | undefined;
-  /** Files that a witness wrote, or folders of them: every checkpoint in them must be in the trail. */
+  /**
+   * Files that a witness wrote, or folders of them: every checkpoint in them must be in the trail. Default:
+   * none.
+   */
   readonly witness?: readonly string[] | undefined;
-  /** Only these logs. */
+  /** Only these logs. Default: all. */
   readonly logs?: readonly string[] | undefined;
-  /** Is told, now and then, how many bytes were read; compressed files count as they are. */
+  /**
+   * Is told, now and then, how many bytes were read; compressed files count as they are. Default: nobody.
+   */
   readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
 }
 
