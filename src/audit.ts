@@ -3,10 +3,8 @@
  *
  * @module
  */
-import type { RequestHandler } from "express";
-import type { Middleware as KoaMiddleware } from "koa";
-import { expressAdapter } from "./adapters/express.js";
-import { koaAdapter } from "./adapters/koa.js";
+import { expressAdapter, type ExpressMiddleware } from "./adapters/express.js";
+import { koaAdapter, type KoaMiddleware } from "./adapters/koa.js";
 import { runningRequests } from "./capture/http/running.js";
 import type { Undo } from "./capture/capture.js";
 import { recorderOf } from "./capture/http/tee.js";
@@ -111,7 +109,7 @@ class Audit {
    * @example
    * app.use(audit.express());
    */
-  express(): RequestHandler {
+  express(): ExpressMiddleware {
     return this.#express;
   }
 

@@ -16,6 +16,7 @@ import { assertRecord } from "../support/schema.js";
 import { snippetNamed } from "../support/readme.js";
 
 const root = resolve(__dirname, "../../..");
+const compiler = join(root, "node_modules/typescript/bin/tsc");
 const peers = ["express", "log4js", "reflect-metadata", "sql.js", "typeorm", "@types/express", "@types/node"];
 
 describe("the packed tarball, in a fresh project", () => {
@@ -74,6 +75,21 @@ describe("the packed tarball, in a fresh project", () => {
     assert.match(refused.stderr, /npm install @duckdb\/node-api.*\[AUDIT_PEER_MISSING\]/u);
   });
 
+  it("names no types of peers in its declarations but those of axios and ssh2-sftp-client", async () => {
+    const project = join(installed, "checked");
+    await mkdir(project);
+    const options = { ...compilerOptions.compilerOptions, skipLibCheck: false, noEmit: true };
+    await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: options }));
+    await writeFile(
+      join(project, "index.ts"),
+      'import { audit, HttpClient } from "activity-audit";\naudit.koa();\nnew HttpClient("a");\n',
+    );
+    const { stdout } = spawnSync(process.execPath, [compiler, "-p", project], { encoding: "utf8" });
+    const lines = stdout.trimEnd().split("\n");
+    const missing = lines.map((line) => /TS2307: Cannot find module '([^']+)'/u.exec(line)?.[1] ?? line);
+    assert.deepEqual(new Set(missing), new Set(["axios", "ssh2-sftp-client"]));
+  });
+
   for (const type of ["commonjs", "module"] as const) {
     it(`runs the README's example in a project of type ${type}`, async () => {
       const project = join(installed, type);
@@ -87,9 +103,7 @@ describe("the packed tarball, in a fresh project", () => {
         join(project, "quickstart.ts"),
         example.replace("app.listen(3000)", `app.listen(${port}, "127.0.0.1")`),
       );
-      execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", project], {
-        stdio: "inherit",
-      });
+      execFileSync(process.execPath, [compiler, "-p", project], { stdio: "inherit" });
 
       const answer = await useExample(project, port);
       const [records, requests] = await Promise.all([

@@ -4,7 +4,7 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Application, NextFunction, Request, RequestHandler, Response } from "express";
+import type { Application, Request } from "express";
 import type { Edge } from "../capture/http/recorder.js";
 import type { RequestCapture } from "../capture/http/requests.js";
 import type { Requests } from "../capture/http/running.js";
@@ -15,6 +15,16 @@ import { routePattern } from "./express-route.js";
 import { describeHandler, routeOnly, type DescribeRoute } from "./handler.js";
 
 /**
+ * A middleware as Express takes it, and all that follow its manner. Named by Node's own types, so that a project
+ * without the types of Express can check our declarations.
+ */
+export type ExpressMiddleware = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
+
+/**
  * The middleware that records every request of an Express application, and gives it its context.
  *
  * Put it before all others: what a middleware before it answers is not seen. While audit is not started, it only
@@ -22,14 +32,14 @@ import { describeHandler, routeOnly, type DescribeRoute } from "./handler.js";
  *
  * @param describe - for frameworks that stand on Express: told of the matched route when the request has ended
  */
-export function expressAdapter(requests: Requests, describe: DescribeRoute = routeOnly): RequestHandler {
+export function expressAdapter(requests: Requests, describe: DescribeRoute = routeOnly): ExpressMiddleware {
   const edge = edgeOf(describe);
-  return function auditRequests(request: Request, response: Response, next: NextFunction): void {
+  return function auditRequests(request, response, next) {
     const capture = requests();
     if (capture === undefined) return next();
     const recorder = guarded("capture.express", () => {
-      watchApplication(request, capture);
-      return capture.begin(request as IncomingMessage, response as ServerResponse, edge, request);
+      watchApplication(request as Request, capture);
+      return capture.begin(request, response, edge, request);
     });
     capture.run(recorder ?? null, next);
   };

@@ -3,11 +3,21 @@
  *
  * @module
  */
-import type { Context, Middleware, Next } from "koa";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Context } from "koa";
 import type { Edge } from "../capture/http/recorder.js";
 import { runningRequests, type Requests } from "../capture/http/running.js";
 import { captureBeside, type Emitter } from "../capture/http/server.js";
 import { describeHandler, routeOnly, type DescribeRoute } from "./handler.js";
+
+/**
+ * A middleware as Koa takes it. Named by Node's own types, so that a project without the types of Koa can check our
+ * declarations.
+ */
+export type KoaMiddleware = (
+  context: { req: IncomingMessage; res: ServerResponse },
+  next: () => Promise<unknown>,
+) => Promise<unknown>;
 
 /**
  * The middleware for the capture that `requests` gives; it only calls the next while that is `undefined`.
@@ -16,9 +26,9 @@ import { describeHandler, routeOnly, type DescribeRoute } from "./handler.js";
  *
  * @internal
  */
-export function koaAdapter(requests: Requests, describe: DescribeRoute = routeOnly): Middleware {
+export function koaAdapter(requests: Requests, describe: DescribeRoute = routeOnly): KoaMiddleware {
   const edge = edgeOf(describe);
-  return async function auditRequests(context: Context, next: Next): Promise<void> {
+  return async function auditRequests(context, next) {
     const capture = requests();
     if (capture === undefined) return next();
     const server = (context.req.socket as { server?: Emitter } | null)?.server;
@@ -41,7 +51,7 @@ export function koaAdapter(requests: Requests, describe: DescribeRoute = routeOn
  * import { auditKoa } from "activity-audit/koa";
  * app.use(auditKoa());
  */
-export function auditKoa(): Middleware {
+export function auditKoa(): KoaMiddleware {
   return koaAdapter(runningRequests);
 }
 
