@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -17,6 +18,8 @@ import type { FileSettings } from "./protocol.js";
 /** A process that has not seen the rotation yet may append to a backup for a moment. */
 const GRACE_MS = 5000;
 const DAY_MS = 86_400_000;
+/** What nobody has written to for so long, a killed process has left. */
+const ABANDONED_MS = 3_600_000;
 
 interface Backup {
   readonly path: string;
@@ -65,10 +68,22 @@ export class Backups {
   }
 
   async #compress(): Promise<void> {
+    await this.#removeAbandoned();
     for (const { path, changedAt } of await this.#list()) {
       if (path.endsWith(".gz")) continue;
       if (Date.now() - changedAt < this.graceMs) this.tidySoon();
       else await compress(path, this.settings.mode);
+    }
+  }
+
+  async #removeAbandoned(): Promise<void> {
+    const folder = dirname(this.settings.path);
+    const pattern = backupPattern(this.settings.path);
+    for (const name of await readdir(folder)) {
+      const [, backup = ""] = PARTIAL.exec(name) ?? [];
+      if (!pattern.test(backup)) continue;
+      const found = await describe(join(folder, name));
+      if (found && Date.now() - found.changedAt > ABANDONED_MS) await rm(found.path, { force: true });
     }
   }
 
@@ -91,14 +106,17 @@ async function describe(path: string): Promise<Backup | undefined> {
   return found && { path, size: found.size, changedAt: found.mtimeMs };
 }
 
+/** A backup that is being compressed. */
+const PARTIAL = /^\.(.+)\.[0-9a-f]+\.gz$/u;
+
 /**
  * Under another name first, so that there is never half a `.gz`. Two processes that compress the same backup make
- * the same file twice. A backup that has grown meanwhile stays, and is compressed again.
+ * the same file twice, each under a name of its own: in containers on one volume all have the same process id. A backup that has grown meanwhile stays, and is compressed again.
  */
 async function compress(path: string, mode: number): Promise<void> {
   const before = await describe(path);
   if (!before) return;
-  const partial = join(dirname(path), `.${basename(path)}.${process.pid}.gz`);
+  const partial = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.gz`);
   try {
     await pipeline(createReadStream(path), createGzip(), createWriteStream(partial, { mode }));
     const after = await describe(path);

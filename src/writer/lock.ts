@@ -23,6 +23,10 @@ import { isAlive } from "../alive.js";
 
 /** A lock of another machine (its process ids mean nothing here) counts as left behind after so long. */
 const FOREIGN_STALE_MS = 10_000;
+/** One whose process id lives here too: longer than an owner may be busy between two words of his. */
+const LIVING_STALE_MS = 300_000;
+/** Clocks of file systems and of processes differ by so much. */
+const CLOCK_MS = 2000;
 
 /** Runs `work` under the lock; false when another live process has it. */
 export function withLock(path: string, work: () => void): boolean {
@@ -113,14 +117,17 @@ function evict(path: string, dead: string): void {
   remove(aside);
 }
 
+/* A container that is started again has the process ids that it had before (its first one is always 1), and mostly
+   its old name: a living owner is not believed for ever. */
 function isLeftBehind(path: string, token: string): boolean {
   const [host, pid] = token.split(" ");
-  if (host === hostname() && pid) {
-    if (Number(pid) === process.pid) return false;
-    return !isAlive(Number(pid));
-  }
+  const isHere = host === hostname() && Number(pid) > 0;
+  if (isHere && !isAlive(Number(pid))) return true;
   const stat = statSync(path, { throwIfNoEntry: false });
-  return stat !== undefined && Date.now() - stat.mtimeMs > FOREIGN_STALE_MS;
+  if (stat === undefined) return false;
+  const age = Date.now() - stat.mtimeMs;
+  if (!isHere) return age > FOREIGN_STALE_MS;
+  return age > (Number(pid) === process.pid ? process.uptime() * 1000 + CLOCK_MS : LIVING_STALE_MS);
 }
 
 function read(path: string): string | undefined {
