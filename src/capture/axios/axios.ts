@@ -14,6 +14,7 @@
 import type { AxiosInstance } from "axios";
 import { detailNow, type CallOptions } from "../call.js";
 import type { Emit, Undo } from "../capture.js";
+import { UnderWay } from "../under-way.js";
 import { adapterFinder } from "./adapter.js";
 import { Attempt, type Entry } from "./attempt.js";
 import type { AxiosTarget } from "./logical-call.js";
@@ -36,7 +37,7 @@ export function captureAxios(instance: AxiosInstance, emit: Emit, options: CallO
     instance,
     emit,
     options,
-    live: new Set(),
+    live: new UnderWay(),
     findAdapter: adapterFinder(instance),
   };
   // axios collects request and response interceptors of a call one right after the other.
@@ -56,7 +57,7 @@ export function captureAxios(instance: AxiosInstance, emit: Emit, options: CallO
   return () => {
     undoRequest();
     undoResponse();
-    for (const call of target.live) call.giveUp();
+    for (const call of target.live.all()) call.giveUp();
   };
 }
 

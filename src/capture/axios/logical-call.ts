@@ -19,6 +19,7 @@ import { Call, outcomeOfAnswer, type CallOptions } from "../call.js";
 import type { Emit } from "../capture.js";
 import type { CallAttempt, HttpCallEvent } from "../event.js";
 import { Passing, type StreamEnd } from "../passing.js";
+import type { UnderWay } from "../under-way.js";
 import type { FindAdapter } from "./adapter.js";
 import {
   bodyOf,
@@ -36,7 +37,7 @@ export interface AxiosTarget {
   readonly instance: AxiosInstance;
   readonly emit: Emit;
   readonly options: CallOptions;
-  readonly live: Set<LogicalCall>;
+  readonly live: UnderWay<LogicalCall>;
   readonly findAdapter: FindAdapter;
 }
 
@@ -56,6 +57,7 @@ export interface Pass {
 }
 
 export class LogicalCall {
+  place = -1;
   readonly #target: AxiosTarget;
   /** Whether bodies are told. */
   readonly #full: boolean;

@@ -9,7 +9,7 @@ import { currentContext, runInContext } from "../../context/context.js";
 import { fault, guarded } from "../../health.js";
 import type { Emit, Undo } from "../capture.js";
 import type { RequestEvent } from "../event.js";
-import { OpenRequests } from "./open-requests.js";
+import { UnderWay } from "../under-way.js";
 import { requestPolicy, type FromRequest, type RequestOptions, type RequestPolicy } from "./options.js";
 import { RequestRecorder, type Edge } from "./recorder.js";
 import { recorderOf, tee, watchPrototypes } from "./tee.js";
@@ -17,7 +17,7 @@ import { recorderOf, tee, watchPrototypes } from "./tee.js";
 export class RequestCapture {
   readonly #emit: Emit;
   readonly #policy: RequestPolicy;
-  readonly #open = new OpenRequests<RequestRecorder>();
+  readonly #open = new UnderWay<RequestRecorder>();
   readonly #watched = new WeakSet<object>();
   readonly #undos: Undo[] = [watchPrototypes()];
   #stopped = false;

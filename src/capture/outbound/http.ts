@@ -10,17 +10,18 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Undo } from "../capture.js";
 import { sentHead, sentHeaders } from "../http/headers.js";
 import { listen } from "./channels.js";
-import type { Begin, LiveCalls, OutboundCall } from "./outbound-call.js";
+import type { LiveCalls } from "./live-calls.js";
+import type { Begin, OutboundCall } from "./outbound-call.js";
 
 type Request = ClientRequest & { readonly res?: IncomingMessage };
 
-export function subscribeHttp(begin: Begin, live: LiveCalls): Undo {
-  const known = new WeakSet<Request>();
+export function subscribeHttp(begin: Begin, live: LiveCalls<OutboundCall>): Undo {
   const made = (request: Request): void => {
-    if (known.has(request)) return;
-    known.add(request);
+    if (live.knows(request)) return;
+    live.note(request);
     const call = beginning(request, begin);
     if (!call) return;
+    live.add(request, call);
     // An answer may begin before the request has been written.
     if (request.res) answering(request, request.res, call);
     // A request that has been upgraded, or was given up without an error, has no other end. A listener of `close`
@@ -30,20 +31,20 @@ export function subscribeHttp(begin: Begin, live: LiveCalls): Undo {
   return listen({
     "http.client.request.created": ({ request }) => {
       made(request);
-      const call = live.get(request);
+      const call = live.of(request);
       if (call) sendOn(request, call);
     },
     "http.client.request.start": ({ request }) => made(request),
     "http.client.request.error": ({ request, error }) => {
       // One that failed before it was written.
       made(request);
-      const call = live.get(request);
+      const call = live.of(request);
       if (!call) return;
       describe(call, request);
       call.failed(error, error?.name === "AbortError" ? "aborted" : "failure");
     },
     "http.client.response.finish": ({ request, response }) => {
-      const call = live.get(request);
+      const call = live.of(request);
       if (call) answering(request, response, call);
     },
   });

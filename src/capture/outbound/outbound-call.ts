@@ -10,16 +10,14 @@ import type { HttpCallEvent, SeenHeaders } from "../event.js";
 import { BodyTee } from "../http/body.js";
 import { contentTypeOf } from "../http/headers.js";
 import { MultipartReader, multipartBoundary } from "../http/multipart.js";
+import type { LiveCalls } from "./live-calls.js";
 
 /** Begins a call of `request`, which goes to `path` at `origin`; none where it is not to be recorded. */
 export type Begin = (request: object, origin: string, path: string) => OutboundCall | undefined;
 
-/** The calls under way, by the request as Node or undici know it. */
-export type LiveCalls = Map<object, OutboundCall>;
-
 /** What the calls to one service have in common. */
 export interface OutboundKind {
-  readonly live: LiveCalls;
+  readonly live: LiveCalls<OutboundCall>;
   readonly emit: Emit;
   readonly options: CallOptions;
   /** How much is kept of each body, in bytes; `null`: bodies are not told. */
@@ -27,6 +25,7 @@ export interface OutboundKind {
 }
 
 export class OutboundCall {
+  place = -1;
   readonly #call: Call<HttpCallEvent>;
   readonly #request: object;
   readonly #url: string;
@@ -77,7 +76,7 @@ export class OutboundCall {
   }
 
   #end(outcome: Outcome, error: unknown, whole: boolean): void {
-    this.#kind.live.delete(this.#request);
+    this.#kind.live.delete(this.#request, this);
     this.#call.end(() => ({
       protocol: this.#url.startsWith("https:") ? "https" : "http",
       method: this.method,

@@ -10,8 +10,9 @@ import { currentFrame, type ExternalDetail } from "../../context/context.js";
 import { detailNow, type CallOptions } from "../call.js";
 import type { Emit, Undo } from "../capture.js";
 import { subscribeHttp } from "./http.js";
+import { LiveCalls } from "./live-calls.js";
 import { propagationFinder, serviceFinder, type CheckedOutboundOptions } from "./options.js";
-import { OutboundCall, type Begin, type LiveCalls, type OutboundKind } from "./outbound-call.js";
+import { OutboundCall, type Begin, type OutboundKind } from "./outbound-call.js";
 import { subscribeUndici } from "./undici.js";
 
 /** Everything but whose call it is, and how much is told of each service's. */
@@ -24,7 +25,7 @@ const MAX_KINDS = 1024;
 
 /** Starts for the whole process. Calls under way when it is undone are told as `unknown`. */
 export function captureOutbound(emit: Emit, options: CheckedOutboundOptions, tools: OutboundTools): Undo {
-  const live: LiveCalls = new Map();
+  const live = new LiveCalls<OutboundCall>();
   const serviceOf = serviceFinder(options);
   const propagates = propagationFinder(options);
   const kinds = new Map<string, OutboundKind>();
@@ -40,13 +41,12 @@ export function captureOutbound(emit: Emit, options: CheckedOutboundOptions, too
   };
   const begin: Begin = (request, origin, path) => {
     // What axios sends is told as axios's call.
-    if (live.has(request) || currentFrame()?.carries) return undefined;
+    if (currentFrame()?.carries) return undefined;
     const service = serviceOf(origin, path);
     const detail = service !== null && detailNow(tools.detailOf(service));
     if (service === null || detail === false) return undefined;
     const call = new OutboundCall(request, origin + path, kindOf(service, detail));
     call.propagates = propagates(origin, path);
-    live.set(request, call);
     return call;
   };
   const undos = [
@@ -55,6 +55,6 @@ export function captureOutbound(emit: Emit, options: CheckedOutboundOptions, too
   ];
   return () => {
     for (const undo of undos) undo();
-    for (const call of live.values()) call.giveUp();
+    for (const call of live.all()) call.giveUp();
   };
 }

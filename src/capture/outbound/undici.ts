@@ -11,33 +11,36 @@ import type { Undo } from "../capture.js";
 import type { SeenHeaders } from "../event.js";
 import { headersFrom } from "../../record/http.js";
 import { listen, type Message } from "./channels.js";
-import type { Begin, LiveCalls, OutboundCall } from "./outbound-call.js";
+import type { LiveCalls } from "./live-calls.js";
+import type { Begin, OutboundCall } from "./outbound-call.js";
 
-export function subscribeUndici(begin: Begin, live: LiveCalls): Undo {
+export function subscribeUndici(begin: Begin, live: LiveCalls<OutboundCall>): Undo {
   return listen({
     "undici:request:create": ({ request }) => {
       if (request.method === "CONNECT" || request.upgrade) return;
       const call = begin(request, originOf(request), String(request.path));
       if (!call) return;
+      live.note(request);
+      live.add(request, call);
       call.method = String(request.method);
       sendOn(request, call);
       call.requestHeaders = headersOf(request.headers);
     },
     // The body is not asked for before its request is written, when its headers are whole.
     "undici:client:sendHeaders": ({ request, headers }) => {
-      const call = live.get(request);
+      const call = live.of(request);
       if (call) call.requestHeaders = typeof headers === "string" ? headers : headersOf(request.headers);
     },
     "undici:request:headers": ({ request, response }) => {
-      const call = live.get(request);
+      const call = live.of(request);
       if (!call) return;
       call.status = response.statusCode;
       call.responseHeaders = headersOf(response.headers);
     },
-    "undici:request:trailers": ({ request }) => live.get(request)?.answered(true),
-    "undici:request:error": ({ request, error }) => live.get(request)?.failed(error, outcomeOf(error)),
-    "undici:request:bodyChunkSent": ({ request, chunk }) => live.get(request)?.sent(chunk),
-    "undici:request:bodyChunkReceived": ({ request, chunk }) => live.get(request)?.received(chunk),
+    "undici:request:trailers": ({ request }) => live.of(request)?.answered(true),
+    "undici:request:error": ({ request, error }) => live.of(request)?.failed(error, outcomeOf(error)),
+    "undici:request:bodyChunkSent": ({ request, chunk }) => live.of(request)?.sent(chunk),
+    "undici:request:bodyChunkReceived": ({ request, chunk }) => live.of(request)?.received(chunk),
   });
 }
 
