@@ -188,7 +188,7 @@ class Audit {
 
   /**
    * Records a login, a logout or a refused login. Never throws; before `start` and after `stop` it is counted in `health()`
-   * as `audit.not_started`, and no record is made.
+   * as `audit.not_started`, and an input without `event` or `success` as `record.build`; no record is made of either.
    *
    * @param input - see `LoginInput`
    * @example
@@ -201,7 +201,7 @@ class Audit {
 
   /**
    * Records something that only the application knows of. Never throws; before `start` and after `stop` it is counted in
-   * `health()` as `audit.not_started`, and no record is made.
+   * `health()` as `audit.not_started`, and an input without `action` as `record.build`; no record is made of either.
    *
    * @param input - see `CustomInput`
    * @example

@@ -24,7 +24,7 @@ export function checked<Schema extends v.GenericSchema>(
   if (issue.type === "strict_object" && issue.expected === "never") {
     throw new AuditError("AUDIT_OPTION_UNKNOWN", [path, knownKeys(schema, issue)]);
   }
-  throw new AuditError("AUDIT_OPTION_INVALID", [path, foundIn(issue), expectedBy(issue)]);
+  throw new AuditError("AUDIT_OPTION_INVALID", [path, foundIn(issue), expectedBy(schema, issue)]);
 }
 
 /** A function; valibot's own check cannot be given a signature. */
@@ -41,30 +41,41 @@ export function orFalse<Schema extends v.GenericSchema>(schema: Schema) {
 }
 
 function foundIn(issue: v.BaseIssue<unknown>): string {
-  const missing = issue.type.endsWith("object") && issue.expected?.startsWith('"');
-  if (missing || issue.input === undefined) return "missing";
+  if (isMissing(issue) || issue.input === undefined) return "missing";
   if (typeof issue.input === "string") return JSON.stringify(issue.input.slice(0, 80));
   return issue.received;
 }
 
 /** A message that we gave to the schema says it best; valibot's own begins with "Invalid". */
-function expectedBy(issue: v.BaseIssue<unknown>): string {
+function expectedBy(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): string {
   if (!issue.message.startsWith("Invalid")) return issue.message;
-  const missing = issue.type.endsWith("object") && issue.expected?.startsWith('"');
-  return missing ? "a value" : (issue.expected ?? issue.message);
+  if (!isMissing(issue)) return issue.expected ?? issue.message;
+  const { message } = entriesAround(schema, issue)[String(issue.path?.at(-1)?.key)] ?? {};
+  return typeof message === "string" ? message : "a value";
+}
+
+/** For a key that is missing, valibot's issue is the object's. */
+function isMissing(issue: v.BaseIssue<unknown>): boolean {
+  return issue.type.endsWith("object") && issue.expected?.startsWith('"') === true;
 }
 
 function knownKeys(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): string {
+  return Object.keys(entriesAround(schema, issue)).join(", ");
+}
+
+/** What the schema knows beside the key that the issue is about. */
+function entriesAround(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): Record<string, SchemaLike> {
   const path = (issue.path ?? []).slice(0, -1);
   const holder = path.reduce<unknown>(
     (at, { key, value }) => unwrapped(at, value)?.entries?.[`${key}`],
     schema,
   );
-  return Object.keys(unwrapped(holder, issue.path?.at(-1)?.input)?.entries ?? {}).join(", ");
+  return unwrapped(holder, issue.path?.at(-1)?.input)?.entries ?? {};
 }
 
 interface SchemaLike {
-  readonly entries?: Record<string, unknown>;
+  readonly entries?: Record<string, SchemaLike>;
+  readonly message?: unknown;
   readonly wrapped?: unknown;
   readonly getter?: (input: unknown) => unknown;
 }

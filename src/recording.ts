@@ -23,6 +23,7 @@ import {
   type TrailInput,
 } from "./record/stated.js";
 import type { AuditRecord } from "./record/types.js";
+import { customInput, loginInput } from "./stated-input.js";
 
 export interface RecordingOptions {
   readonly serviceName: string;
@@ -67,11 +68,11 @@ export class Recording {
   }
 
   login(input: LoginInput): void {
-    this.#state((moment, stamp) => buildLogin(input, moment, stamp));
+    this.#state((moment, stamp) => buildLogin(loginInput(input), moment, stamp));
   }
 
   custom(input: CustomInput): void {
-    this.#state((moment, stamp) => buildCustom(input, moment, stamp));
+    this.#state((moment, stamp) => buildCustom(customInput(input), moment, stamp));
   }
 
   /** What the trail says of itself; written whatever the context says. */

@@ -79,6 +79,9 @@ export class Session {
   }
 
   attach(target: object, options: unknown): Undo {
+    // What has no properties is nothing that we know; the checks below read some.
+    if (target === null || target === undefined)
+      throw new AuditError("AUDIT_TARGET_UNKNOWN", [nameOf(target)]);
     if (isDataSource(target)) return this.#attachRows(target, dataSourceOptions(options));
     const kind = clientKind(target);
     if (kind) {
@@ -238,7 +241,7 @@ function withoutKey({ pseudonymKey, ...policy }: RedactionPolicy): object {
 }
 
 function nameOf(target: unknown): string {
-  if (target === null) return "null";
+  if (target === null || target === undefined) return String(target);
   if (typeof target !== "object") return `a ${typeof target}`;
   return `an object of class ${target.constructor?.name ?? "(none)"}`;
 }

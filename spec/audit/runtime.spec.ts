@@ -192,6 +192,51 @@ describe("a directory that cannot be written", () => {
   });
 });
 
+describe("audit.login and audit.record, of what JavaScript may give them", () => {
+  const wrong: [why: string, say: () => void, expected: RegExp][] = [
+    ["nothing", () => audit.record(undefined as never), /`audit\.record` is missing/],
+    [
+      "no action",
+      () => audit.record({} as never),
+      /action` is missing; expected a name, such as report\.export/,
+    ],
+    ["no word", () => audit.record({ action: "" }), /action` is ""/],
+    [
+      "half a target",
+      () => audit.record({ action: "a.b", target: { type: "T" } as never }),
+      /target\.id` is miss/,
+    ],
+    [
+      "an outcome of its own",
+      () => audit.record({ action: "a.b", outcome: "ok" as never }),
+      /one of success, /,
+    ],
+    ["no event", () => audit.login({ success: true } as never), /event` is missing; expected a word/],
+    // Without it the record would say that the login was refused.
+    [
+      "no success",
+      () => audit.login({ event: "login" } as never),
+      /success` is missing; expected true or false/,
+    ],
+  ];
+  for (const [why, say, expected] of wrong) {
+    it(`count ${why}, write nothing that would be false, and do not throw`, async () => {
+      configure();
+      audit.start({ serviceName: "spec" });
+      say();
+      await audit.flush();
+      const [fault, ...others] = audit.health().faults;
+      assert.deepEqual([fault?.kind, fault?.count, others], ["record.build", 1, []]);
+      assert.match(fault!.last_message, expected);
+      assert.match(fault!.last_message, /\[AUDIT_OPTION_INVALID\]$/u);
+      assert.deepEqual(
+        [...written("audit"), ...written("login")].filter(({ name }) => name !== "audit.trail"),
+        [],
+      );
+    });
+  }
+});
+
 describe("audit.attach", () => {
   it("needs a running audit, and a target that it knows", () => {
     refused(() => audit.attach(axios.create(), { service: "x" }), "AUDIT_NOT_STARTED", /audit\.start/);
@@ -202,7 +247,12 @@ describe("audit.attach", () => {
       "AUDIT_TARGET_UNKNOWN",
       /an object of class Map/,
     );
-    refused(() => audit.attach(axios.create(), {} as never), "AUDIT_OPTION_INVALID", /service` is missing/);
+    refused(() => audit.attach(undefined as never), "AUDIT_TARGET_UNKNOWN", /what undefined is/);
+    refused(
+      () => audit.attach(axios.create(), {} as never),
+      "AUDIT_OPTION_INVALID",
+      /service` is missing; expected a name/,
+    );
   });
 
   it("counts owners: the last to leave gives the target back", () => {

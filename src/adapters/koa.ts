@@ -15,7 +15,12 @@ import { describeHandler, routeOnly, type DescribeRoute } from "./handler.js";
  * declarations.
  */
 export type KoaMiddleware = (
-  context: { req: IncomingMessage; res: ServerResponse },
+  context: {
+    /** Node's request. */
+    req: IncomingMessage;
+    /** Node's response. */
+    res: ServerResponse;
+  },
   next: () => Promise<unknown>,
 ) => Promise<unknown>;
 
