@@ -25,7 +25,7 @@ import { flush, type Flushed, type FlushOptions, writerHealth, type WriterHealth
 
 /** How the audit itself is doing. */
 export interface AuditHealth {
-  /** Whether audit is started, and not stopped since. */
+  /** True between `audit.start()` and `audit.stop()`; `false` with `enabled: false`. */
   readonly running: boolean;
   /** True when nothing was lost and nothing of ours failed. */
   readonly ok: boolean;

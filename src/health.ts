@@ -14,7 +14,7 @@ export type FaultKind = `${string}.${string}`;
 export interface FaultSummary {
   /** What failed: `docs/health.md` lists the kinds. */
   readonly kind: FaultKind;
-  /** How often, since the process began. */
+  /** How often, since `audit.start()`. */
   readonly count: number;
   /** When the last one happened, ISO 8601 in UTC. */
   readonly last_at: string;

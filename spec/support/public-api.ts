@@ -27,6 +27,8 @@ export interface Documented {
   readonly isMethod: boolean;
   readonly isOptional: boolean;
   readonly throws: readonly string[];
+  /** Of a type of objects: the names of all its fields, those of its bases too. */
+  readonly fields: readonly string[];
   /** Of a type of texts: which. */
   readonly values: readonly string[];
   /** Where it is declared, `dist/options.d.ts`. */
@@ -128,6 +130,7 @@ class Surface {
       isMethod: Boolean(symbol.flags & SymbolFlags.Method),
       isOptional: Boolean(symbol.flags & SymbolFlags.Optional),
       throws: texts("throws"),
+      fields: this.#fieldsOf(symbol),
       values:
         symbol.flags & SymbolFlags.TypeAlias ? textsOf(this.#checker.getDeclaredTypeOfSymbol(symbol)) : [],
       file,
@@ -190,6 +193,12 @@ class Surface {
     if (this.#isPrivate(member) || this.#isInternal(member)) return;
     const name = `${owner}.${member.name}`;
     if (this.#add(member, name, "member")) this.#of(this.#checker.getTypeOfSymbol(member), name);
+  }
+
+  #fieldsOf(symbol: Symbol): string[] {
+    if (!(symbol.flags & this.enums.SymbolFlags.Interface)) return [];
+    const type = this.#checker.getDeclaredTypeOfSymbol(symbol);
+    return this.#checker.getPropertiesOfType(type).map(({ name }) => name);
   }
 
   /** Exported for the package's own use only. */

@@ -108,7 +108,7 @@ export interface CrudRecord extends RecordBase {
   transaction_id: string | null;
   /** Only where one record stands for many rows (READ, TRUNCATE, STATEMENT, bulk): how many. */
   row_count?: number;
-  /** Only there: the primary keys of the first 100 rows. */
+  /** Only there: the primary keys of the first rows, 20 of changes and 100 of reads. */
   instance_ids?: string[];
   /** Only there: the statement, without its values. */
   statement?: string;
