@@ -13,6 +13,7 @@ import { runAs, runIgnored, runWithExternal, type RunOptions } from "./context/r
 import { coverageOf, type AuditCoverage } from "./coverage.js";
 import { AuditError } from "./errors.js";
 import { fault, faultSummaries, type FaultSummary } from "./health.js";
+import { logRuntime } from "./log/runtime.js";
 import { checkOptions, type AuditOptions } from "./options.js";
 import { explain, type Explained } from "./record/explain.js";
 import type { RedactionPolicy } from "./record/redactor.js";
@@ -236,13 +237,16 @@ class Audit {
    */
   health(): AuditHealth {
     const writer = writerHealth();
-    const faults = faultSummaries();
+    const faults = faultSummaries().map((summary) => ({
+      ...summary,
+      last_message: shown(summary.last_message),
+    }));
     return {
       running: this.#session?.running ?? false,
       ok: faults.length === 0 && writer.dropped === 0,
       open_requests: runningRequests()?.open ?? 0,
       writer,
-      shipping: shippingHealth(),
+      shipping: shippingHealth().map((spool) => ({ ...spool, last_error: shown(spool.last_error) })),
       faults,
     };
   }
@@ -279,6 +283,11 @@ class Audit {
       recorderOf(request)?.enrich(kind === "look" ? { bodies: false } : { skipped: true });
     });
   }
+}
+
+/** Health checks are seen by many, and the error of a driver or of the application's own function may quote a secret. */
+function shown<Text extends string | null>(text: Text): Text {
+  return text && (logRuntime().redactor.text(text) as Text);
 }
 
 export type { Audit };

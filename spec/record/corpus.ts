@@ -304,3 +304,43 @@ export const URLS: readonly (readonly [string, string])[] = [
   ["sftp://lab:pw-5555@sftp.example/in", "pw-5555"],
   ["https://0123456789abcdef0123456789abcdef@git.example/r.git", "0123456789abcdef0123456789abcdef"],
 ];
+
+/** Secrets as people and machines make them; all different, so that one found is known. */
+export function secretNumber(index: number): string {
+  const forms = [
+    `hunter-${index}-Two!`,
+    `${(index * 2654435761) % 2 ** 32}`.padStart(10, "7"),
+    `Tr0ub4dor${index}&3`,
+    `correct-horse-${index}-battery`,
+    Buffer.from(`secret ${index} number`).toString("base64url"),
+    `pässwörd-${index}-ä`,
+    `${index}aZ9`.repeat(12),
+  ];
+  return forms[index % forms.length]!;
+}
+
+/** A secret, and how a record is made that has it. */
+export interface Secret {
+  readonly title: string;
+  readonly place: Place;
+  readonly name: string;
+  readonly value: string;
+}
+
+/**
+ * Every place, with a quarter of the names, not the same for its neighbours, or with every value that tells by itself
+ * what it is; no named secret comes twice.
+ */
+export function secretsInPlaces(): Secret[] {
+  const named = Object.entries(NAMED_PLACES).flatMap(([title, place], at) =>
+    SECRET_NAMES.filter((_, index) => index % 4 === at % 4).map((name): Omit<Secret, "value"> => ({
+      title,
+      place,
+      name,
+    })),
+  );
+  const unnamed = Object.entries(UNNAMED_PLACES).flatMap(([title, place]) =>
+    SECRET_VALUES.map((value): Secret => ({ title, place, name: "note", value })),
+  );
+  return [...named.map((secret, index) => ({ ...secret, value: secretNumber(index) })), ...unnamed];
+}

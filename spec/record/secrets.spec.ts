@@ -10,6 +10,7 @@ import {
   NAMED_PLACES,
   SECRET_NAMES,
   SECRET_VALUES,
+  secretNumber,
   UNNAMED_PLACES,
   URLS,
   type Place,
@@ -17,20 +18,6 @@ import {
 import { AT, requestEvent, STAMP } from "./events.js";
 
 const redactor = createRedactor();
-
-/** Secrets as people and machines make them; all different, so that one found is known. */
-function secretNumber(index: number): string {
-  const forms = [
-    `hunter-${index}-Two!`,
-    `${(index * 2654435761) % 2 ** 32}`.padStart(10, "7"),
-    `Tr0ub4dor${index}&3`,
-    `correct-horse-${index}-battery`,
-    Buffer.from(`secret number ${index}`).toString("base64url"),
-    `pässwörd-${index}`,
-    `${index}aZ9`.repeat(12),
-  ];
-  return forms[index % forms.length]!;
-}
 
 function leaks(place: Place, name: string, secret: string): boolean {
   const record = place(name, secret);
