@@ -63,12 +63,16 @@ function headersOf(headers: unknown): SeenHeaders {
   if (!Array.isArray(headers)) return all;
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = textOf(headers[at]);
-    for (const value of [headers[at + 1] as unknown].flat()) all.push(name, textOf(value));
+    const value = headers[at + 1] as unknown;
+    if (!Array.isArray(value)) all.push(name, textOf(value));
+    else for (const item of value) all.push(name, textOf(item));
   }
   return all;
 }
 
 function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (Buffer.isBuffer(value)) return value.toString("latin1");
   if (!(value instanceof Uint8Array)) return String(value);
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1");
 }
