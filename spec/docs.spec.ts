@@ -3,23 +3,15 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { publicApi } from "./support/public-api.js";
+import { pages as documents, textOf as read } from "./support/pages.js";
+import { publicApi, root } from "./support/public-api.js";
 import { snippets } from "./support/readme.js";
 import { exampleModule, GLOBALS, moduleOf } from "./support/snippets.js";
 
-const root = resolve(__dirname, "../..");
-const pages = [
-  "README.md",
-  "CHANGELOG.md",
-  "bench/README.md",
-  ...readdirSync(join(root, "docs"))
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => `docs/${name}`),
-];
-const read = (page: string): string => readFileSync(join(root, page), "utf8");
+const pages = [...documents, "CHANGELOG.md", "bench/README.md"];
 
 describe("README and docs", () => {
   it("show TypeScript that compiles against the package, as do docstrings", async () => {

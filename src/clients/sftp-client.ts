@@ -92,7 +92,7 @@ export class SftpClient {
    * @param name - of the file; one of that name is overwritten
    * @param content - a text is written as UTF-8
    * @returns the file's whole path
-   * @throws what ssh2-sftp-client says, `ERR_BAD_PATH` for example: the folder is not there
+   * @throws what ssh2-sftp-client says: the folder is not there, or may not be written to
    * @example
    * const path = await this.upload("/inbox", "order.txt", "aspirin");
    */

@@ -51,14 +51,14 @@ export interface RunOptions {
   readonly parentId?: string;
   /**
    * The trace that it belongs to, as it came with a queue's message: the header `traceparent` of W3C Trace
-   * Context. Default: the active OpenTelemetry span, or the trace around.
+   * Context. Default: the trace around; outside of any context, the active OpenTelemetry span.
    */
   readonly traceparent?: string;
-  /** The header `tracestate` beside it; sent on as it is. Default none. */
+  /** The header `tracestate` beside it; sent on as it is. Default: as around. */
   readonly tracestate?: string;
   /**
    * The header `baggage` (W3C Baggage); sent on as it is. It brings `parentId` when another of our services
-   * sent it. Default none.
+   * sent it. Default: as around.
    */
   readonly baggage?: string;
 }

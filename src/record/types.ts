@@ -118,7 +118,7 @@ export interface CrudRecord extends RecordBase {
 
 /** What was asked, over HTTP. `path` for requests that came in, `endpoint` for calls that went out. */
 export interface HttpRequestRepr {
-  /** In capitals; empty if the request could not be read. */
+  /** As it was sent; empty if the request could not be read. */
   method: string;
   /** Only of a request that came in: the path without the query. */
   path?: string;
