@@ -11,6 +11,7 @@ import type { RequestCapture } from "#dist/capture/http/requests";
 import { fetchOnce, rawSocket, received } from "../support/http-client.js";
 import type { Running } from "../support/http-server.js";
 import { answeredHeaders, collect, textOf } from "../support/requests.js";
+import { choices } from "./choices.js";
 import { endings } from "./endings.js";
 
 /** What the handlers of the application saw, in the order in which they ran. */
@@ -60,7 +61,9 @@ export function behaviours(framework: Framework): void {
       return collected;
     }
 
-    endings({ running: () => running, fresh, seen: () => seen.map(({ path }) => path) });
+    const stage = { running: () => running, fresh, seen: () => seen.map(({ path }) => path) };
+    endings(stage);
+    choices(stage);
 
     it("records a request and its answer as both sides saw them", async () => {
       const { wait } = fresh();

@@ -7,6 +7,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { RequestOptions } from "#dist/capture/http/options";
 import { fetchOnce, rawSocket, received } from "../support/http-client.js";
 import type { Running } from "../support/http-server.js";
 import { answeredHeaders, textOf, type Collected } from "../support/requests.js";
@@ -14,7 +15,7 @@ import { answeredHeaders, textOf, type Collected } from "../support/requests.js"
 /** What the suite gives: the application that runs, and a fresh capture. */
 export interface Stage {
   running(): Running;
-  fresh(): Collected;
+  fresh(options?: RequestOptions): Collected;
   /** The paths that handlers saw since then. */
   seen(): readonly string[];
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Readable } from "node:stream";
 import type express from "express";
 import { expressAdapter } from "#dist/adapters/express";
-import { running, serverSentEvents } from "../support/http-server.js";
+import { running, serverSentEvents, STYLE_SHEET } from "../support/http-server.js";
 import { behaviours, type Framework } from "./behaviours.js";
 
 behaviours(expressOf("express"));
@@ -49,6 +49,7 @@ function expressOf(version: "express" | "express-4"): Framework {
       });
       app.get("/moved", (_request, response) => response.redirect("/patients/7"));
       app.get("/empty", (_request, response) => void response.status(204).end("nothing"));
+      app.get("/app.css", (_request, response) => response.sendFile(STYLE_SHEET));
       app.get("/health", (_request, response) => void response.send("ok"));
       app.get("/stream", (_request, response) => {
         Readable.from(Array.from({ length: 300 }, (_, n) => Buffer.alloc(1000, 97 + (n % 26)))).pipe(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createReadStream } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
@@ -6,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fastify, { type FastifyInstance } from "fastify";
 import { fastifyAdapter } from "#dist/adapters/fastify";
 import type { Requests } from "#dist/capture/http/running";
-import { checkedOften, serverSentEvents } from "../support/http-server.js";
+import { checkedOften, serverSentEvents, STYLE_SHEET } from "../support/http-server.js";
 import { collect, textOf } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
@@ -58,6 +59,7 @@ function application(capture: Requests, see: (path: string) => void): FastifyIns
   });
   app.get("/moved", async (_request, reply) => reply.redirect("/patients/7"));
   app.get("/empty", async (_request, reply) => reply.code(204).send());
+  app.get("/app.css", async (_request, reply) => reply.type("text/css").send(createReadStream(STYLE_SHEET)));
   app.get("/health", async () => "ok");
   app.get("/stream", async (_request, reply) =>
     reply.send(Readable.from(Array.from({ length: 300 }, (_, n) => Buffer.alloc(1000, 97 + (n % 26))))),

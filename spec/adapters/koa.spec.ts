@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Router } from "@koa/router";
@@ -5,7 +6,7 @@ import Koa from "koa";
 import bodyParser from "koa-bodyparser";
 import { koaAdapter } from "#dist/adapters/koa";
 import type { Requests } from "#dist/capture/http/running";
-import { running, serverSentEvents } from "../support/http-server.js";
+import { running, serverSentEvents, STYLE_SHEET } from "../support/http-server.js";
 import { behaviours } from "./behaviours.js";
 
 behaviours({
@@ -54,6 +55,10 @@ function routes(see: (path: string) => void): Router {
   });
   router.get("/moved", (context) => context.redirect("/patients/7"));
   router.get("/empty", (context) => void (context.status = 204));
+  router.get("/app.css", (context) => {
+    context.type = "css";
+    context.body = createReadStream(STYLE_SHEET);
+  });
   router.get("/health", (context) => void (context.body = "ok"));
   router.get("/stream", (context) => {
     context.body = Readable.from(Array.from({ length: 300 }, (_, n) => Buffer.alloc(1000, 97 + (n % 26))));

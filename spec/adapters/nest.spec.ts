@@ -1,5 +1,6 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
+import { createReadStream } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
@@ -34,7 +35,7 @@ import { interval, map, type Observable } from "rxjs";
 import { nestAdapter, type NestRuntime } from "#dist/adapters/nest";
 import type { Requests } from "#dist/capture/http/running";
 import { fetchOnce } from "../support/http-client.js";
-import { checkedOften } from "../support/http-server.js";
+import { checkedOften, STYLE_SHEET } from "../support/http-server.js";
 import { collect } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
@@ -95,6 +96,11 @@ class PatientsController {
   @Get("empty")
   @HttpCode(204)
   empty(): void {}
+
+  @Get("app.css")
+  styleSheet(): StreamableFile {
+    return new StreamableFile(createReadStream(STYLE_SHEET), { type: "text/css" });
+  }
 
   @Get("health")
   health(): string {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createReadStream } from "node:fs";
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,7 +9,7 @@ import type { Undo } from "#dist/capture/capture";
 import { currentContext } from "#dist/context/context";
 import { captureServer } from "#dist/capture/http/server";
 import { rawSocket, received } from "../support/http-client.js";
-import { running, serverSentEvents } from "../support/http-server.js";
+import { running, serverSentEvents, STYLE_SHEET } from "../support/http-server.js";
 import { answeredHeaders, collect } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
@@ -83,6 +84,9 @@ const handlers: Record<
   "GET /rejected": (_request, response) => json(response, 500, {}),
   "GET /moved": (_request, response) => void response.writeHead(302, { Location: "/patients/7" }).end(),
   "GET /empty": (_request, response) => void response.writeHead(204).end("nothing"),
+  "GET /app.css": (_request, response) => {
+    createReadStream(STYLE_SHEET).pipe(response.setHeader("Content-Type", "text/css"));
+  },
   "GET /health": (_request, response) => void response.end("ok"),
   "GET /stream": (_request, response) => {
     Readable.from(Array.from({ length: 300 }, (_, n) => Buffer.alloc(1000, 97 + (n % 26)))).pipe(response);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import express, { type Express } from "express";
 import {
   Authorized,
@@ -26,7 +27,7 @@ import {
 import { routingControllersAdapter } from "#dist/adapters/routing-controllers";
 import type { Requests } from "#dist/capture/http/running";
 import { fetchOnce } from "../support/http-client.js";
-import { running, serverSentEvents } from "../support/http-server.js";
+import { running, serverSentEvents, STYLE_SHEET } from "../support/http-server.js";
 import { collect } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
@@ -75,6 +76,12 @@ class Patients {
   @Get("/empty")
   @OnUndefined(204)
   empty(): void {}
+
+  @Get("/app.css")
+  async styleSheet(@Res() response: any): Promise<unknown> {
+    await promisify<string, void>(response.sendFile.bind(response))(STYLE_SHEET);
+    return response;
+  }
 
   @Get("/health")
   health(): string {

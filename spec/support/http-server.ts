@@ -3,8 +3,12 @@
  */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+
+/** A file that the applications of the specs send. */
+export const STYLE_SHEET = join(process.cwd(), "spec/support/app.css");
 
 export interface Running {
   readonly server: Server;

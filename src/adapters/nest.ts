@@ -23,10 +23,11 @@ import { isPassportStrategy } from "../capture/http/passport.js";
 import type { RequestRecorder } from "../capture/http/recorder.js";
 import type { Requests } from "../capture/http/running.js";
 import { recorderOf } from "../capture/http/tee.js";
+import type { RequestPart } from "../context/context.js";
 import { guarded } from "../health.js";
 import { expressAdapter } from "./express.js";
 import { fastifyAdapter } from "./fastify.js";
-import { describeMethod } from "./handler.js";
+import { describeMethod, routeOnly } from "./handler.js";
 
 /** As much of the `audit` runtime as the module drives. */
 export interface NestRuntime<Options> {
@@ -145,7 +146,16 @@ function connected<Options>(runtime: NestRuntime<Options>, requests: Requests): 
 function watchRequests(adapter: HttpServer | undefined, requests: Requests): void {
   const type = adapter?.getType?.();
   if (type === "fastify") adapter?.getInstance().register(fastifyAdapter(requests));
-  else if (type === "express") adapter?.use(expressAdapter(requests) as never);
+  else if (type === "express") adapter?.use(expressAdapter(requests, describeRoute) as never);
+}
+
+/** Requests that a controller's own pattern of this form has matched. */
+const caught = new WeakSet<RequestPart>();
+const CATCH_ALL = "*path";
+
+/** With a global prefix Nest answers what it has no route for by a route of Express: to the user it is none. */
+function describeRoute(method: string, route: string, part: RequestPart): void {
+  if (!route.endsWith(CATCH_ALL) || caught.has(part)) routeOnly(method, route, part);
 }
 
 /** Not a guard by trade: guards are the first that know the handler, and run before those that may refuse. */
@@ -153,7 +163,11 @@ class HandlerGuard implements CanActivate {
   canActivate(context: ExecutionContext): true {
     const recorder = recorderFor(context);
     if (recorder) {
-      guarded("capture.nest", () => describeMethod(context.getClass(), context.getHandler().name, recorder));
+      guarded("capture.nest", () => {
+        describeMethod(context.getClass(), context.getHandler().name, recorder);
+        const { route } = context.switchToHttp().getRequest();
+        if (String(route?.path).endsWith(CATCH_ALL)) caught.add(recorder);
+      });
     }
     return true;
   }
