@@ -41,8 +41,14 @@ before(async () => {
         response.writeHead(302, { location: "/end" }).end();
         return;
       }
+      if (path.startsWith("/as/")) {
+        const [, , type, text] = path.split("/").map(decodeURIComponent);
+        response.setHeader("content-type", type!).end(text);
+        return;
+      }
       response.setHeader("content-type", "application/json");
-      const body = JSON.stringify({ path, received: chunks.length > 0 });
+      const items = path === "/long" ? Array.from({ length: 1000 }, () => "x".repeat(70)) : undefined;
+      const body = JSON.stringify({ path, received: chunks.length > 0, items });
       if (path === "/gzip") response.setHeader("content-encoding", "gzip").end(gzipSync(body));
       else response.end(body);
     });
@@ -109,7 +115,7 @@ describe("a call of axios", () => {
       url: `${url}/orders?dry=1`,
       requestBody: '{"drug":"aspirin","count":2}',
       status: 200,
-      responseBody: { path: "/orders?dry=1", received: true },
+      responseBody: '{"path":"/orders?dry=1","received":true}',
       redirectedTo: null,
       outcome: "success",
       error: null,
@@ -205,7 +211,7 @@ describe("a call of axios", () => {
     assert.equal((await instance.get(`${url}/redirect`)).data.path, "/end");
     assert.equal((await instance.get(`${url}/gzip`)).data.path, "/gzip");
     assert.deepEqual(events.map(outline), ["GET /redirect 200 success", "GET /gzip 200 success"]);
-    assert.deepEqual(events[1]!.responseBody, { path: "/gzip", received: false });
+    assert.equal(events[1]!.responseBody, '{"path":"/gzip","received":false}');
   });
 
   it("leaves streams and bytes to the application", async () => {
@@ -298,6 +304,43 @@ describe("the application's interceptors", () => {
     assert.deepEqual(events.map(outline), ["GET /x null failure"]);
     assert.equal(events[0]!.error, broken);
     assert.equal(arrived.length, 0);
+  });
+});
+
+const answerAs = (type: string, text: string) =>
+  `${url}/as/${encodeURIComponent(type)}/${encodeURIComponent(text)}`;
+
+describe("a JSON answer", () => {
+  const DIGITS = '{ "id": 12345678901234567890, "rate": 1.50 }';
+
+  it("is told as it came, with all its digits, and given as axios makes it", async () => {
+    const { instance, events } = audited();
+    const { data } = await instance.get(answerAs("application/json", DIGITS));
+    assert.deepEqual(data, JSON.parse(DIGITS));
+    await assert.rejects(instance.get(`${url}/status/500`));
+    const { data: own } = await instance.get(answerAs("application/problem+json; charset=utf-8", DIGITS), {
+      transformResponse: (text: string) => ({ length: text.length }),
+    });
+    assert.deepEqual(own, { length: DIGITS.length });
+    assert.deepEqual(
+      events.map(({ responseBody }) => responseBody),
+      [DIGITS, '{"path":"/status/500","received":false}', DIGITS],
+    );
+  });
+
+  it("is told as axios makes it where it does not say that it is JSON, or is long", async () => {
+    const { instance, events } = audited();
+    await instance.get(answerAs("text/plain", DIGITS));
+    const list = await instance.get(`${url}/long`);
+    assert.equal(list.data.items.length, 1000);
+    assert.deepEqual(events[0]!.responseBody, JSON.parse(DIGITS));
+    assert.deepEqual(events[1]!.responseBody, list.data);
+  });
+
+  it("is not told without bodies", async () => {
+    const { instance, events } = audited(axios.create(), "metadata");
+    await instance.get(answerAs("application/json", DIGITS));
+    assert.equal(events[0]!.responseBody, null);
   });
 });
 

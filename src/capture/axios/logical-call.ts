@@ -22,8 +22,10 @@ import { Passing, type StreamEnd } from "../passing.js";
 import type { UnderWay } from "../under-way.js";
 import type { FindAdapter } from "./adapter.js";
 import {
+  answeredText,
   bodyOf,
   headersOf,
+  isJsonOf,
   metBy,
   redirectedTo,
   bodyHeaders,
@@ -52,6 +54,8 @@ export interface Pass {
   carrier: CallFrame | undefined;
   sent: StreamedBody | undefined;
   received: StreamedBody | undefined;
+  /** The answer as the adapter gave it, if that was a text. */
+  text: string | undefined;
   /** Copied before the application's interceptors can change it; of a stream, what passed of it is told instead. */
   responseBody: unknown;
 }
@@ -92,6 +96,7 @@ export class LogicalCall {
       carrier: undefined,
       sent: undefined,
       received: undefined,
+      text: undefined,
       responseBody: null,
     };
     this.#passes.push(pass);
@@ -121,7 +126,9 @@ export class LogicalCall {
     const { recordId } = this.#call;
     // Where Node tells of a request only when it has been written, that is when the stream has ended.
     if (pass.sent) pass.sent.passing.around = (tell) => callAsPart(recordId, frame, tell, undefined, []);
-    return callAsPart(recordId, frame, adapter, undefined, [sent]);
+    const answer = callAsPart(recordId, frame, adapter, undefined, [sent]) as ReturnType<AxiosAdapter>;
+    if (this.#full) answeredText(answer, (text) => (pass.text = text));
+    return answer;
   }
 
   answered(pass: Pass, response: AxiosResponse | undefined, error: unknown): void {
@@ -131,7 +138,8 @@ export class LogicalCall {
     pass.error = error;
     if (response?.config) pass.config = response.config;
     pass.received = this.#streamed(response?.data, response);
-    if (!pass.received) pass.responseBody = this.#body(response?.data);
+    if (!pass.received)
+      pass.responseBody = isJsonOf(pass.text, response) ? pass.text : this.#body(response?.data);
   }
 
   /** True if axios has given it up, and told no interceptor: it should have been sent by now. */

@@ -3,13 +3,16 @@
  *
  * @module
  */
-import type { AxiosInstance, InternalAxiosRequestConfig } from "axios";
+import type { AxiosError, AxiosInstance, AxiosResponse, InternalAxiosRequestConfig } from "axios";
+import { fault, guarded } from "../../health.js";
 import type { CapturedBody } from "../event.js";
 import { MultipartReader, multipartBoundary } from "../http/multipart.js";
 import { Passing } from "../passing.js";
 
 /** How much of a form's fields is kept, in bytes. */
 const FORM_LIMIT = 65_536;
+/** Longer answers, in characters, are told as the copy of what axios made of them, which is bounded. */
+const MAX_TEXT = 65_536;
 
 /**
  * The whole URL that is asked for. Its query is taken from the request that went out, if there is one: a serializer of
@@ -88,6 +91,34 @@ function formFields(form: FormData): CapturedBody {
     };
   });
   return { chunks: [], bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), truncated: false, parts };
+}
+
+/**
+ * Tells the text that the adapter answers with, before axios makes an object of it: a copy of that object would cost
+ * more, and has not all the digits of the text.
+ */
+export function answeredText(answer: Promise<AxiosResponse>, tell: (text: string) => void): void {
+  // Of any other class, `then` may run code of the application's.
+  if (!(answer instanceof Promise) || answer.constructor !== Promise) return;
+  const seen = (response: Partial<AxiosResponse> | undefined): void => {
+    try {
+      const data: unknown = response?.data;
+      if (typeof data === "string" && data.length <= MAX_TEXT) tell(data);
+    } catch (error) {
+      fault("capture.axios", error);
+    }
+  };
+  // Axios comes to it only after us.
+  void answer.then(seen, (error: Partial<AxiosError> | undefined) =>
+    guarded("capture.axios", () => seen(error?.response)),
+  );
+}
+
+/** Whether an answer that is an object now was this text, and says itself that it is JSON. */
+export function isJsonOf(text: string | undefined, response: AxiosResponse | undefined): boolean {
+  if (text === undefined || typeof response?.data !== "object") return false;
+  const type: unknown = response.headers["content-type"];
+  return typeof type === "string" && /^[^;]*[/+]json\b/iu.test(type);
 }
 
 /** A body that passes as a stream: a form by its parts, any other by its bytes. */
