@@ -41,7 +41,7 @@ export class BetterConnection implements SqliteConnection {
     this.#exec = database.exec;
   }
 
-  rows(sql: string, ...values: number[]): unknown[][] {
+  rows(sql: string, ...values: (number | string)[]): unknown[][] {
     let statement = this.#cached.get(sql);
     if (!statement) {
       statement = this.#database.prepare(sql).raw();
@@ -111,11 +111,12 @@ function iterateTold(original: (...args: unknown[]) => unknown) {
     if (!listener) return iterator;
     const { source } = this;
     let ended = false;
+    const bound = boundBy(values);
     const end = (failed: boolean): void => {
-      if (!ended) listener.after(source, failed, boundBy(values));
+      if (!ended) listener.after(source, failed, bound);
       ended = true;
     };
-    listener.before(source);
+    listener.before(source, bound);
     replaceMethod(iterator as { next(): unknown }, "next", (next) => () => {
       try {
         const step = next.call(iterator) as IteratorResult<unknown>;
@@ -146,7 +147,7 @@ function boundBy(values: unknown[]): Values {
 }
 
 function told<T>(listener: StatementListener, sql: string, work: () => T, values?: Values): T {
-  listener.before(sql);
+  listener.before(sql, values);
   let failed = true;
   try {
     const result = work();

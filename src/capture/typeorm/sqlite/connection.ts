@@ -8,8 +8,8 @@ import type { Values } from "../parameters.js";
 
 /** Hears of each statement of the application. Never throws. */
 export interface StatementListener {
-  before(sql: string): void;
   /** @param values - what was bound, if the package tells */
+  before(sql: string, values?: Values): void;
   after(sql: string, failed: boolean, values?: Values): void;
   /** TEMP objects may be gone: the database was closed and opened again underneath. */
   reopened(): void;
@@ -20,7 +20,7 @@ export type SqlFunction = (...values: any[]) => string | null;
 
 export interface SqliteConnection {
   /** All rows of a query of ours, as arrays. Not seen by the listener. */
-  rows(sql: string, ...values: number[]): unknown[][];
+  rows(sql: string, ...values: (number | string)[]): unknown[][];
   /** Runs a statement of ours. Not seen by the listener. */
   run(sql: string): void;
   /** `undefined` where the package does not say. */

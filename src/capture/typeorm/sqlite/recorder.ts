@@ -11,31 +11,39 @@ import { currentContext, type AuditContext } from "../../../context/context.js";
 import { guarded } from "../../../health.js";
 import type { Undo } from "../../capture.js";
 import { FIRST_ROWS } from "../bulk.js";
-import type {
-  ChangeSink,
-  ColumnImage,
-  FamilyLimits,
-  ManyRowsChange,
-  OutboxTarget,
-  RowChange,
-  TableName,
-} from "../family.js";
+import type { ChangeSink, ColumnImage, FamilyLimits, OutboxTarget, RowChange } from "../family.js";
 import type { OutboxRow } from "../outbox/store.js";
-import { boundParameters, type Values } from "../parameters.js";
-import { withoutValues } from "../statement-text.js";
+import type { Values } from "../parameters.js";
+import { manyRows, rowChange, type Op } from "./changes.js";
 import type { SqliteConnection, StatementListener } from "./connection.js";
 import { readImage } from "./literal.js";
 import { Triggers } from "./schema.js";
 import { readStatement, type Statement } from "./statement.js";
-import { CHANGES, createChanges, NEW_ID, quoted, RECORD, type CapturedTable } from "./triggers.js";
+import { StatementRecords } from "./statement-records.js";
+import {
+  CHANGES,
+  createChanges,
+  NEW_ID,
+  quoted,
+  RECORD,
+  STALE_ID,
+  TAKES,
+  TAKES_FROM,
+  TEXT,
+  type CapturedTable,
+} from "./triggers.js";
 
 /** Rows up to `upTo`, and after those of the mark before, are the work of one statement. */
 interface Mark {
   readonly upTo: number;
   readonly context: AuditContext | undefined;
   readonly sql: string;
-  /** What was bound; kept only where one entry stands for many rows. */
+  /** One entry stands for its rows. */
+  readonly many: boolean;
+  /** What was bound; kept only there. */
   readonly values: Values | undefined;
+  /** What its images need; nothing there. */
+  readonly bytes: number;
 }
 
 /** Where the triggers write to, in the place of the TEMP table. */
@@ -48,9 +56,6 @@ export interface RecorderOutbox {
 /** How many told rows may lie in the TEMP table before it is emptied. */
 const SWEEP_AFTER = 500;
 
-const verbs = { i: "insert", u: "update", d: "delete" } as const;
-type Op = keyof typeof verbs;
-
 export class SqliteRecorder implements StatementListener {
   readonly #connection: SqliteConnection;
   readonly #triggers: Triggers;
@@ -58,11 +63,12 @@ export class SqliteRecorder implements StatementListener {
   readonly #limits: FamilyLimits;
   readonly #unlisten: Undo;
   readonly #outbox: RecorderOutbox | undefined;
-  /** Of the open transaction, once something of it is in the outbox. */
-  #transactionId: string | null = null;
+  readonly #records: StatementRecords | undefined;
   /** Rows of the outbox that are done with. */
   #done: readonly string[] = [];
   #marks: Mark[] = [];
+  /** Bytes of the images that all marks need. */
+  #held = 0;
   /** The last row that was told. */
   #told = 0;
   #open: boolean;
@@ -88,6 +94,7 @@ export class SqliteRecorder implements StatementListener {
     this.#sink = sink;
     this.#limits = limits;
     this.#outbox = outbox;
+    this.#records = outbox && new StatementRecords(outbox.target, limits, (id) => triggers.table(id));
     this.#define();
     triggers.install();
     this.#open = connection.inTransaction() ?? this.#probe();
@@ -95,10 +102,11 @@ export class SqliteRecorder implements StatementListener {
     this.#unlisten = connection.listen(this);
   }
 
-  before(sql: string): void {
+  before(sql: string, values?: Values): void {
     const statement = readStatement(sql);
     if (statement.kind === "read" || this.#busy) return;
     this.#ours(() => this.#prepareFor(statement));
+    this.#records?.begin(sql, values, statement.kind === "many");
   }
 
   after(sql: string, failed: boolean, values?: Values): void {
@@ -115,6 +123,7 @@ export class SqliteRecorder implements StatementListener {
         this.#connection.rows(`SELECT 1 FROM temp.sqlite_master WHERE name='${CHANGES}'`).length === 0;
       if (!gone) return;
       this.#open = false;
+      this.#records?.settled();
       this.#forget();
       this.#define();
       this.#triggers.install();
@@ -148,6 +157,11 @@ export class SqliteRecorder implements StatementListener {
     this.#outbox?.target.committed();
   }
 
+  #isInOutbox(id: string): boolean {
+    const { table } = this.#outbox!;
+    return this.#connection.rows(`SELECT 1 FROM main.${quoted(table)} WHERE id=?`, id).length > 0;
+  }
+
   /** A DELETE shows in the application's `changes()`; so it is put off until a statement that does so itself. */
   #sweepOutbox(): void {
     const { length } = this.#done;
@@ -157,23 +171,22 @@ export class SqliteRecorder implements StatementListener {
     this.#done = [];
   }
 
+  /** What the triggers call, in the context of the code that runs the statement. */
   #define(): void {
-    const outbox = this.#outbox?.target;
-    if (!outbox) return;
-    this.#connection.define(NEW_ID, () => outbox.newId());
+    const records = this.#records;
+    if (!records) return;
+    const define = (name: string, work: () => string | null): void =>
+      this.#connection.define(name, () => guarded("capture.sqlite", work) ?? null);
+    this.#connection.define(NEW_ID, () => records.newId());
     this.#connection.define(
       RECORD,
-      (id: unknown, op: unknown, old: unknown, now: unknown) =>
-        guarded("capture.sqlite", () => this.#record([Number(id), op, old, now], outbox)) ?? null,
+      (id: unknown, op: Op, old: string | null, now: string | null) =>
+        guarded("capture.sqlite", () => records.record(Number(id), op, { old, now })) ?? null,
     );
-  }
-
-  /** Called by a trigger, in the context of the code that runs the statement. */
-  #record(row: unknown[], outbox: OutboxTarget): string | null {
-    const change = this.#change(row, { context: currentContext() });
-    if (!change) return null;
-    this.#transactionId ??= outbox.newId();
-    return outbox.records([change], this.#transactionId);
+    define(TAKES_FROM, () => records.takesFrom());
+    this.#connection.define(TAKES, (id: string) => records.takes(id));
+    define(STALE_ID, () => records.staleId());
+    define(TEXT, () => records.text());
   }
 
   #ours(work: () => void): void {
@@ -207,17 +220,19 @@ export class SqliteRecorder implements StatementListener {
 
   #settle(statement: Statement, failed: boolean, values: Values | undefined): void {
     const { kind } = statement;
+    this.#records?.end();
     this.#mark(statement, values);
     this.#open = this.#isOpen(statement, failed);
     if (kind === "schema" || kind === "many") {
       this.#dirty = true;
       this.#schemaInDoubt = this.#open;
     }
-    if ((failed || kind === "rollback" || kind === "rollbackTo") && this.#schemaInDoubt) this.#dirty = true;
+    const undone = failed || kind === "rollback" || kind === "rollbackTo";
+    if (undone && this.#schemaInDoubt) this.#dirty = true;
+    if (undone && this.#open) this.#records?.undone((id) => this.#isInOutbox(id));
     if (this.#open) return;
     this.#schemaInDoubt = false;
-    if (this.#transactionId !== null) this.#outbox?.target.committed();
-    this.#transactionId = null;
+    if (this.#records?.settled()) this.#outbox?.target.committed();
     this.#tell();
   }
 
@@ -225,11 +240,22 @@ export class SqliteRecorder implements StatementListener {
   #mark({ sql }: Statement, given: Values | undefined): void {
     const last = this.#connection.rows(`SELECT max(seq) FROM ${CHANGES}`)[0]?.[0] as number | null;
     const upTo = last ?? 0;
-    while ((this.#marks.at(-1)?.upTo ?? 0) > upTo) this.#marks.pop();
+    while ((this.#marks.at(-1)?.upTo ?? 0) > upTo) this.#held -= this.#marks.pop()!.bytes;
     const marked = Math.max(this.#marks.at(-1)?.upTo ?? 0, this.#told);
     if (upTo <= marked) return;
-    const values = upTo - marked > this.#limits.maxRowsPerStatement ? given : undefined;
-    this.#marks.push({ upTo, context: currentContext(), sql, values });
+    const { maxRowsPerStatement, maxImageBytes } = this.#limits;
+    const needed = upTo - marked > maxRowsPerStatement ? Infinity : this.#bytes(marked, upTo);
+    const many = this.#held + needed > maxImageBytes;
+    const bytes = many ? 0 : needed;
+    this.#held += bytes;
+    this.#marks.push({
+      upTo,
+      context: currentContext(),
+      sql,
+      many,
+      values: many ? given : undefined,
+      bytes,
+    });
   }
 
   #isOpen({ kind }: Statement, failed: boolean): boolean {
@@ -266,62 +292,39 @@ export class SqliteRecorder implements StatementListener {
   #forget(): void {
     this.#told = 0;
     this.#marks = [];
+    this.#held = 0;
   }
 
   #tell(): void {
     const marks = this.#marks;
     if (marks.length === 0) return;
     this.#marks = [];
+    this.#held = 0;
     const changes: RowChange[] = [];
-    let room = this.#limits.maxImageBytes;
     for (const mark of marks) {
       const from = this.#told;
       this.#told = mark.upTo;
-      room -= this.#read(mark, from, room, changes);
+      if (mark.many) this.#summarise(mark, from, changes);
+      else this.#read(mark, from, changes);
     }
     if (changes.length > 0) this.#sink.committed(changes, "success");
   }
 
-  /** Adds the changes of one statement; gives how many bytes their images need. */
-  #read(mark: Mark, from: number, room: number, changes: RowChange[]): number {
-    const { maxRowsPerStatement } = this.#limits;
-    const few = mark.upTo - from <= maxRowsPerStatement;
-    const bytes = few ? this.#bytes(from, mark.upTo) : Infinity;
-    if (bytes > room) {
-      this.#summarise(mark, from, changes);
-      return 0;
-    }
+  #read({ upTo, context }: Mark, from: number, changes: RowChange[]): void {
     const rows = this.#connection.rows(
       `SELECT tbl,op,old,new FROM ${CHANGES} WHERE seq>? AND seq<=? ORDER BY seq`,
       from,
-      mark.upTo,
+      upTo,
     );
-    for (const row of rows) {
-      const change = this.#change(row, mark);
+    for (const [id, op, old, now] of rows as [number, Op, string | null, string | null][]) {
+      const change = rowChange(this.#triggers.table(id), op, { old, now }, context);
       if (change) changes.push(change);
     }
-    return bytes;
   }
 
   #bytes(from: number, upTo: number): number {
     const sql = `SELECT 2*sum(ifnull(length(old),0)+ifnull(length(new),0)) FROM ${CHANGES} WHERE seq>? AND seq<=?`;
     return (this.#connection.rows(sql, from, upTo)[0]?.[0] as number | null) ?? 0;
-  }
-
-  /** `null` for an update that changed nothing. */
-  #change([id, op, old, now]: unknown[], { context }: Pick<Mark, "context">): RowChange | null {
-    if (op === "u" && old === now) return null;
-    const table = this.#triggers.table(id as number);
-    const before = old === null ? null : readImage(table.columns, old as string);
-    const after = now === null ? null : readImage(table.columns, now as string);
-    return {
-      op: verbs[op as Op],
-      table: nameOf(table),
-      before,
-      after,
-      context,
-      primary: table.primary,
-    } as RowChange;
   }
 
   /** One entry for each table and operation of a statement with too many rows. */
@@ -332,25 +335,10 @@ export class SqliteRecorder implements StatementListener {
       from,
       upTo,
     );
-    for (const [id, op, count] of groups) {
-      const table = this.#triggers.table(id as number);
-      const entry: ManyRowsChange = {
-        op: "statement",
-        verb: verbs[op as Op],
-        table: nameOf(table),
-        before: null,
-        after: null,
-        rowCount: count as number,
-        statement: withoutValues(sql),
-        parameters: boundParameters(sql, values),
-        first: this.#first(table, op as Op, `${range} AND tbl=? AND op='${op as Op}'`, [
-          from,
-          upTo,
-          table.id,
-        ]),
-        context,
-      };
-      changes.push(entry);
+    for (const [id, op, rowCount] of groups as [number, Op, number][]) {
+      const table = this.#triggers.table(id);
+      const first = this.#first(table, op, `${range} AND tbl=? AND op='${op}'`, [from, upTo, id]);
+      changes.push(manyRows({ table, op, rowCount, first, sql, values, context }));
     }
   }
 
@@ -360,8 +348,4 @@ export class SqliteRecorder implements StatementListener {
       .rows(`SELECT ${image} ${range} ORDER BY seq LIMIT ${FIRST_ROWS}`, ...values)
       .map(([text]) => readImage(table.columns, text as string));
   }
-}
-
-function nameOf({ schema, name }: CapturedTable): TableName {
-  return { schema: schema === "main" ? null : schema, name };
 }

@@ -45,7 +45,7 @@ export class SqljsConnection implements SqliteConnection {
     this.#run = database.run;
   }
 
-  rows(sql: string, ...values: number[]): unknown[][] {
+  rows(sql: string, ...values: (number | string)[]): unknown[][] {
     const statement = this.#prepare.call(this.#database, sql);
     try {
       statement.bind(values);
@@ -75,7 +75,7 @@ export class SqljsConnection implements SqliteConnection {
     const around =
       (original: (...args: any[]) => unknown) =>
       (sql: string, ...rest: unknown[]): unknown => {
-        listener.before(sql);
+        listener.before(sql, rest[0] as Values);
         let failed = true;
         try {
           const result = original.call(database, sql, ...rest);
@@ -130,7 +130,7 @@ function watch(statement: SqljsStatement, sql: string, listener: StatementListen
     listener.after(sql, failed, values);
   };
   replaceMethod(statement, "step", (step) => () => {
-    if (!running) listener.before(sql);
+    if (!running) listener.before(sql, values);
     running = true;
     let more: unknown;
     try {

@@ -43,26 +43,39 @@ export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"
 /** Functions of ours that the triggers call where there is an outbox. */
 export const RECORD = "activity_audit_record";
 export const NEW_ID = "activity_audit_id";
+export const TAKES_FROM = "activity_audit_takes_from";
+export const TAKES = "activity_audit_takes";
+export const STALE_ID = "activity_audit_stale_id";
+export const TEXT = "activity_audit_text";
 
 /** Where a trigger writes: into the TEMP table, or, finished records, into the outbox. */
 export interface Destination {
   readonly suffix: string;
   /** @param from - what follows SELECT's list, for values that come from a table */
   insert(tbl: string, op: string, before: string, after: string, from?: string): string;
+  /** What follows the last of them in a trigger. */
+  readonly end: string;
 }
 
 export const intoChanges: Destination = {
   suffix: "",
   insert: (tbl, op, before, after, from = "") =>
     `INSERT INTO ${CHANGES}(tbl,op,old,new) SELECT ${tbl},'${op}',${before},${after}${from};`,
+  end: "",
 };
 
-/* The LIMIT keeps SQLite from putting the call into WHERE as well, and so from making each record twice. */
+/*
+ * The LIMIT keeps SQLite from putting the call into WHERE as well, and so from making each record twice.
+ * UPDATE, not INSERT OR REPLACE: in a trigger, the OR of the application's statement would hold in place of ours.
+ */
 export const intoOutbox = (table: string): Destination => ({
   suffix: "_outbox",
   insert: (tbl, op, before, after, from = "") =>
     `INSERT INTO ${quoted(table)}(id,records) SELECT ${NEW_ID}(),r FROM (` +
     `SELECT ${RECORD}(${tbl},'${op}',${before},${after}) AS r${from} LIMIT -1) WHERE r IS NOT NULL;`,
+  end:
+    `DELETE FROM ${quoted(table)} WHERE id>=${TAKES_FROM}() AND ${TAKES}(id) IS NOT NULL;` +
+    `UPDATE ${quoted(table)} SET records=coalesce(${TEXT}(),records) WHERE id=${STALE_ID}();`,
 });
 
 interface Trigger {
@@ -76,7 +89,7 @@ export function triggersOf(table: CapturedTable, replace: boolean, into: Destina
   const image = (row: string): string =>
     listOf(table.columns.map((column) => literalOf(`${row}.${quoted(column)}`)));
   const record = (op: string, before: string, after: string): string =>
-    into.insert(String(id), op, before, after);
+    into.insert(String(id), op, before, after) + into.end;
   const confirm = replace ? confirmCandidates(table, into) : "";
   const trigger = (suffix: string, when: string, body: string): Trigger => {
     const name = `${PREFIX}${id}_${suffix}${replace ? "_replace" : ""}${into.suffix}`;
