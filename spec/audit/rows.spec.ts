@@ -4,6 +4,7 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import log4js from "log4js";
 import { DataSource, EntitySchema } from "typeorm";
 import { audit, AuditEntity, levels, type AuditOptions } from "activity-audit";
@@ -49,6 +50,14 @@ function start(options: Partial<AuditOptions> = {}): void {
 const triggers = (dataSource: DataSource): Promise<unknown[]> =>
   dataSource.query("SELECT name FROM sqlite_temp_master WHERE type = 'trigger'");
 
+/** What the application's log was warned of: the logger, and the beginning of what it said. */
+const warnings = (): unknown[] =>
+  log4js
+    .recording()
+    .replay()
+    .filter(({ level }) => String(level) === "WARN")
+    .map(({ categoryName, data }) => [categoryName, String(data[0]).split(",", 1)[0]]);
+
 afterEach(async () => {
   await audit.stop();
   await opened?.destroy();
@@ -88,5 +97,20 @@ describe("an entity that no attached DataSource has", () => {
     start();
     audit.attach(dataSource);
     assert.deepEqual(audit.coverage().entitiesWithoutTable, [Forgotten.name]);
+  });
+
+  it("is told to the application's log soon after the start, once", async () => {
+    const dataSource = await database();
+    start();
+    audit.attach(dataSource);
+    // Somebody attaches another one later: what was said is not said again.
+    while (warnings().length === 0) await sleep(50);
+    const another = await new DataSource({ type: "sqljs", entities: [note], synchronize: true }).initialize();
+    audit.attach(another);
+    await sleep(5500);
+    await another.destroy();
+    assert.deepEqual(warnings(), [
+      ["activity-audit", "@AuditEntity on Forgotten: no attached DataSource has this entity"],
+    ]);
   });
 });

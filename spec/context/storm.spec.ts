@@ -1,10 +1,10 @@
 /**
- * Many requests at once, through body parsers, timers, queues and pools: each record must bear its own person, its
+ * Many requests at once, all under way before the first is answered, through body parsers, timers, queues and pools: each record must bear its own person, its
  * own request id and its own tree. A longer run: AUDIT_STORM=100000.
  */
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
-import { Agent, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,7 @@ import express from "express";
 import { expressAdapter } from "#dist/adapters/express";
 import { currentContext } from "#dist/context/context";
 import { bindToContext, runAs } from "#dist/context/run";
-import { fetchOnce } from "../support/http-client.js";
+import { pipelined } from "../support/http-client.js";
 import { collect } from "../support/requests.js";
 
 const REQUESTS = Number(process.env["AUDIT_STORM"] ?? 10_000);
@@ -45,30 +45,36 @@ class Pool {
   }
 }
 
-/** Sends all requests, so many at once. */
+/** Sends all requests before any is answered; each answer must be that of its request. */
 async function drive(port: number): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
-  let next = 0;
-  const client = async (): Promise<void> => {
-    for (let n = next++; n < REQUESTS; n = next++) {
-      const body = JSON.stringify({ n, padding: "x".repeat(n % 3000) });
-      const headers = {
-        "content-type": "application/json",
-        "x-user": `u${n % USERS}`,
-        "x-request-id": `r${n}`,
-      };
-      const answer = await fetchOnce(port, { agent, method: "POST", path: `/work/${n}`, headers, body });
-      assert.deepEqual(JSON.parse(answer.body.toString()), { n });
-    }
-  };
-  await Promise.all(Array.from({ length: CONNECTIONS }, client));
-  agent.destroy();
+  const requests = Array.from({ length: REQUESTS }, (_, n) => {
+    const body = JSON.stringify({ n, padding: "x".repeat(n % 3000) });
+    const head = [
+      `POST /work/${n} HTTP/1.1`,
+      "Host: a",
+      "Content-Type: application/json",
+      `Content-Length: ${body.length}`,
+      `X-User: u${n % USERS}`,
+      `X-Request-Id: r${n}`,
+    ];
+    return `${head.join("\r\n")}\r\n\r\n${body}`;
+  });
+  const answers = await pipelined(port, requests, CONNECTIONS);
+  for (const [at, text] of answers.entries()) {
+    assert.deepEqual(
+      [...text.matchAll(/\{"n":(\d+)\}/g)].map(([, n]) => Number(n)),
+      requests.flatMap((_, n) => (n % CONNECTIONS === at ? [n] : [])),
+    );
+  }
 }
 
 describe("thousands of concurrent requests", { timeout: 300_000 }, () => {
   const { capture, wait } = collect({}, (request: { user?: object }) => request.user);
   const traces: Trace[] = [];
   const pool = new Pool();
+  /** Opens when all requests are under way. */
+  const gate = new EventEmitter().setMaxListeners(0);
+  let waiting = 0;
   let server: Server;
 
   before(async () => {
@@ -125,6 +131,12 @@ describe("thousands of concurrent requests", { timeout: 300_000 }, () => {
 
   async function work(n: number, seen: typeof see): Promise<void> {
     seen(n, "parsed");
+    const opened = once(gate, "open");
+    if ((waiting += 1) === REQUESTS) {
+      assert.equal(capture.open, REQUESTS);
+      gate.emit("open");
+    }
+    await opened;
     await sleep(Math.random() * 3);
     seen(n, "timer");
     await new Promise((resolve) => setImmediate(resolve));

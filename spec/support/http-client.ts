@@ -42,6 +42,29 @@ export function rawSocket(port: number, text = ""): Promise<Socket> {
   });
 }
 
+/** Sends requests on so many connections, without waiting for any answer; all that comes back on each. */
+export function pipelined(
+  port: number,
+  requests: readonly string[],
+  connections: number,
+): Promise<readonly string[]> {
+  return Promise.all(
+    Array.from({ length: connections }, async (_, at) => {
+      const own = requests.filter((__, index) => index % connections === at);
+      const socket = await rawSocket(port, own.join(""));
+      let answers = 0;
+      let text = "";
+      for await (const chunk of socket) {
+        text += String(chunk);
+        answers = text.split("HTTP/1.1 ").length - 1;
+        if (answers === own.length && text.endsWith("}")) break;
+      }
+      socket.destroy();
+      return text;
+    }),
+  );
+}
+
 /** All that the server sends until `enough` says so, or it closes. */
 export function received(socket: Socket, enough: (text: string) => boolean = () => false): Promise<string> {
   return new Promise((resolve) => {
