@@ -3,7 +3,13 @@
  *
  * @module
  */
-export { openTrail, type Trail, type TrailOptions, type TrailQuery } from "./read/open.js";
+export {
+  type HistoryOptions,
+  openTrail,
+  type Trail,
+  type TrailOptions,
+  type TrailQuery,
+} from "./read/open.js";
 export type { Changes, RowAt, Version } from "./read/history.js";
 export { lineOf, type LogRecord } from "./read/parse.js";
 export type { BadLine, ReadReport } from "./read/report.js";

@@ -125,10 +125,10 @@ describe("README and docs against the declarations", () => {
       /^\w+(?:Options|Policy|Rule|Input|Endpoint|Query)$/u.test(name),
     );
     assert.ok(options.length > 20, `${options.length} types of options`);
-    // A host, a pattern or a function: no fields.
+    // A host or a path, a pattern or a function: no fields.
     assert.deepEqual(
       options.filter((name) => !placed.includes(name)),
-      ["HostRule"],
+      ["HostRule", "PathRule"],
     );
   });
 
