@@ -9,8 +9,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, it } from "node:test";
 import log4js from "log4js";
-import { createConnection } from "mysql2/promise";
-import pg from "pg";
 import { DataSource, EntitySchema, type DataSourceOptions } from "typeorm";
 import {
   audit,
@@ -20,8 +18,7 @@ import {
   type AttachDataSourceOptions,
   type AuditOptions,
 } from "activity-audit";
-import { server as mysqlServer, skipReason } from "../rows/mysql/server.js";
-import { noServer, server as postgresServer } from "../rows/postgres/server.js";
+import { outboxServers } from "../support/outbox-servers.js";
 import { assertRecord, type WrittenRecord } from "../support/schema.js";
 
 class Patient {
@@ -46,90 +43,7 @@ const patient = new EntitySchema<Patient>({
   },
 });
 
-const name = `audit_outbox_spec_${process.pid}`;
-
-async function onPostgres<Row>(database: string, sql: string): Promise<Row[]> {
-  const client = new pg.Client({ ...postgresServer, database });
-  await client.connect();
-  const { rows } = await client.query(sql);
-  await client.end();
-  return rows as Row[];
-}
-
-async function onMariadb<Row>(sql: string): Promise<Row[]> {
-  const connection = await createConnection(mysqlServer);
-  const [rows] = await connection.query(sql);
-  await connection.end();
-  return rows as Row[];
-}
-
-interface Server {
-  readonly options: DataSourceOptions;
-  readonly reason: string | null;
-  make(): Promise<unknown>;
-  drop(): Promise<unknown>;
-  /** What lies in the outbox, as text. */
-  readonly waiting: string;
-  /** Cuts every connection to the database. */
-  cut(): Promise<unknown>;
-  /** Keeps every relay away until it is called again. */
-  hold(): Promise<() => Promise<void>>;
-}
-
-const servers: readonly Server[] = [
-  {
-    options: {
-      type: "postgres",
-      host: postgresServer.host,
-      port: postgresServer.port,
-      username: postgresServer.user,
-      password: postgresServer.password,
-      database: name,
-    },
-    reason: noServer || null,
-    make: () => onPostgres("postgres", `CREATE DATABASE ${name}`),
-    drop: () => onPostgres("postgres", `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
-    waiting: "SELECT convert_from(records, 'UTF8') AS records FROM audit_outbox ORDER BY id",
-    cut: () =>
-      onPostgres(
-        "postgres",
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
-      ),
-    async hold() {
-      const client = new pg.Client({ ...postgresServer, database: name });
-      await client.connect();
-      await client.query("SELECT pg_advisory_lock(1096107348, hashtext('public.audit_outbox'))");
-      return () => client.end();
-    },
-  },
-  {
-    options: {
-      type: "mariadb",
-      host: mysqlServer.host,
-      port: mysqlServer.port,
-      username: mysqlServer.user,
-      password: mysqlServer.password,
-      database: name,
-    },
-    reason: skipReason() || null,
-    make: () => onMariadb(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`),
-    drop: () => onMariadb(`DROP DATABASE IF EXISTS ${name}`),
-    waiting: "SELECT CONVERT(records USING utf8mb4) AS records FROM audit_outbox ORDER BY id",
-    async cut() {
-      const found = await onMariadb<{ id: number }>(
-        `SELECT id FROM information_schema.processlist WHERE db = '${name}'`,
-      );
-      for (const { id } of found) await onMariadb(`KILL ${id}`);
-    },
-    async hold() {
-      const connection = await createConnection(mysqlServer);
-      await connection.query(
-        `SELECT GET_LOCK(CONCAT('activity_audit:', SHA1('\`${name}\`.\`audit_outbox\`')), 10)`,
-      );
-      return () => connection.end();
-    },
-  },
-];
+const servers = outboxServers(`audit_outbox_spec_${process.pid}`);
 
 let directory: string;
 const opened: DataSource[] = [];

@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { createConnection, type Connection, type ConnectionOptions } from "mysql2/promise";
 import { mysqlFamily } from "#dist/capture/typeorm/mysql";
-import type { FamilyLimits, RowChange, TableName } from "#dist/capture/typeorm/family";
+import type { FamilyLimits, RowChange, RowOutcome, TableName } from "#dist/capture/typeorm/family";
 
 type Adjust = NonNullable<Parameters<typeof mysqlFamily>[0]>;
 
@@ -50,7 +50,7 @@ const generous: FamilyLimits = { maxRowsPerStatement: 1000, maxImageBytes: 10_00
 
 /** What was told of one transaction. */
 export interface Told {
-  readonly outcome: "success" | "unknown";
+  readonly outcome: RowOutcome;
   readonly changes: readonly RowChange[];
 }
 

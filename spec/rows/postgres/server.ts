@@ -4,7 +4,7 @@ import { before, after } from "node:test";
 import pg from "pg";
 import type { DataSource } from "typeorm";
 import type { Undo } from "#dist/capture/capture";
-import type { FamilyLimits, RowChange, TableName } from "#dist/capture/typeorm/family";
+import type { FamilyLimits, RowChange, RowOutcome, TableName } from "#dist/capture/typeorm/family";
 import { postgres } from "#dist/capture/typeorm/postgres";
 
 export const server = {
@@ -31,7 +31,7 @@ function reachable(): string | false {
 /** One transaction as the family told it. */
 export interface Told {
   readonly changes: readonly RowChange[];
-  readonly outcome: "success" | "unknown";
+  readonly outcome: RowOutcome;
 }
 
 export interface Database {
@@ -80,7 +80,7 @@ export function database(word: string, setUp: string): Database {
       const pool = open(config);
       const dataSource = { driver: { master: pool, schema: "public" } } as unknown as DataSource;
       const sink = {
-        committed: (changes: readonly RowChange[], outcome: "success" | "unknown") =>
+        committed: (changes: readonly RowChange[], outcome: RowOutcome) =>
           void told.push({ changes, outcome }),
       };
       const undo = postgres.start(

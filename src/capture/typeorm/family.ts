@@ -82,6 +82,9 @@ export interface RowsRead {
   readonly context: AuditContext | undefined;
 }
 
+/** `failure`: of code that failed, and may have committed something before. */
+export type RowOutcome = "success" | "unknown" | "failure";
+
 /** Where a family tells what it saw. Never throws. */
 export interface ChangeSink {
   /**
@@ -89,7 +92,7 @@ export interface ChangeSink {
    * connection died while a COMMIT was under way (`unknown`). A statement outside of a transaction is a
    * transaction of its own.
    */
-  committed(changes: readonly RowChange[], outcome: "success" | "unknown"): void;
+  committed(changes: readonly RowChange[], outcome: RowOutcome): void;
 }
 
 /** Where the records of a transaction are written before its COMMIT, so that both are committed or neither is. */
@@ -104,8 +107,14 @@ export interface OutboxTarget {
   newId(): string;
   /** The records of these changes as one row holds them, for a database whose triggers write the rows. */
   records(changes: readonly RowChange[], transactionId: string): string | null;
-  /** What to write for these changes; no rows where nothing is to be recorded. Never throws. */
-  rows(changes: readonly RowChange[]): readonly OutboxRow[];
+  /** What to write for these changes; no rows where nothing is to be recorded. Default outcome `"success"`. Never throws. */
+  rows(changes: readonly RowChange[], outcome?: RowOutcome): readonly OutboxRow[];
+  /** What to write before a statement that may be committed by itself; `null` where nothing is to be recorded. Never throws. */
+  intent(changes: readonly RowChange[]): OutboxRow | null;
+  /** Rows that could not be written: their records are told from memory, and this intent need not be told any more. */
+  handOn(rows: readonly OutboxRow[], intent: string | null): void;
+  /** What `flush` has to wait for. */
+  settling(work: Promise<void>): void;
   /** `"record"`: the transaction goes on, and its records are told as without an outbox. `"fail"`: it fails. */
   readonly onError: "record" | "fail";
   /** The rows could not be written. */

@@ -34,7 +34,8 @@ export const postgres: Family = {
   ],
   outbox: (dataSource, table) => new PostgresStore(dataSource, table),
   besideOutbox: [
-    "Not in the outbox, but told from memory: what CALL, DO and EXECUTE change, and a text of several statements with BEGIN or COMMIT among them.",
+    "CALL, DO and texts of several statements with COMMIT or ROLLBACK among them, outside of a transaction: a crash leaves a statement record with the outcome unknown in the place of their records.",
+    "Not in the outbox, but told from memory: what such a text changes that begins inside of a transaction, and what stands in PREPARE TRANSACTION in it; behind a pooler, all such texts, CALL and DO.",
   ],
   start(dataSource, sink, scope, limits, outbox) {
     const driver = dataSource.driver as unknown as PostgresDriver;

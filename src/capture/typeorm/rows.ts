@@ -13,6 +13,7 @@ import {
   type ManyRowsChange,
   type OneRowChange,
   type RowChange,
+  type RowOutcome,
   type RowsRead,
   type TableName,
 } from "./family.js";
@@ -34,7 +35,7 @@ type RowEventBase = Pick<RowEvent, "kind" | "at" | "context" | "transactionId" |
 /** The events of one committed (or doubtful) transaction, in order. A fault of ours costs one event, not all. */
 export function rowEvents(
   changes: readonly RowChange[],
-  outcome: "success" | "unknown",
+  outcome: RowOutcome,
   tables: Tables,
   { now, newTransactionId }: Surroundings,
 ): RowEvent[] {

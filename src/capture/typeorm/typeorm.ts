@@ -14,7 +14,7 @@ import type { Emit, Undo } from "../capture.js";
 import type { RowEvent } from "../event.js";
 import type { Decorations } from "./entity.js";
 import { familyOf } from "./families.js";
-import type { Blind, Family, FamilyLimits, RowChange, TableScope } from "./family.js";
+import type { Blind, ChangeSink, Family, FamilyLimits, RowChange, RowOutcome, TableScope } from "./family.js";
 import { checkFields } from "./fields.js";
 import { watchLifetime } from "./lifetime.js";
 import { Outbox, type OutboxErrors, type OutboxOptions } from "./outbox/outbox.js";
@@ -112,10 +112,10 @@ export function captureDataSource(
   const openOutbox = (known: Tables): Outbox | undefined => {
     if (!choice || !family.outbox) return undefined;
     const { emit: emitLine, settled, onError, line } = choice;
-    const lines = (changes: readonly RowChange[], transactionId: string): string[] => {
+    const lines = (changes: readonly RowChange[], transactionId: string, outcome: RowOutcome): string[] => {
       const surroundings = { now: options.now, newTransactionId: () => transactionId };
       const events = (): string[] =>
-        rowEvents(changes, "success", known, surroundings).flatMap((event) => line(event) ?? []);
+        rowEvents(changes, outcome, known, surroundings).flatMap((event) => line(event) ?? []);
       return guarded("capture.rows", events) ?? [];
     };
     const store = family.outbox(dataSource, outboxTable(choice.table, choice.create));
@@ -134,8 +134,8 @@ export function captureDataSource(
     checkFields(dataSource, options.decorations);
     tables = known;
     if (known.empty) return;
-    const sink = {
-      committed: (changes: Parameters<typeof rowEvents>[0], outcome: "success" | "unknown"): void => {
+    const sink: ChangeSink = {
+      committed: (changes, outcome) => {
         guarded("capture.rows", () => {
           for (const event of rowEvents(changes, outcome, known, options)) emit(event);
         });

@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import type { DataSource } from "typeorm";
 import { AuditError } from "../../../errors.js";
+import { rowsToHandOn } from "./intent-id.js";
 import { BATCH_ROWS, type OutboxRow, type OutboxStore, type OutboxTable } from "./store.js";
 
 type Answered = (error: Error | null, rows: unknown) => void;
@@ -33,6 +34,9 @@ interface Driver {
 export const mysqlOutboxDdl = (name: string): string =>
   `CREATE TABLE IF NOT EXISTS ${name} (id char(36) CHARACTER SET ascii PRIMARY KEY, ` +
   `written_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), records longblob NOT NULL) ENGINE = InnoDB`;
+
+/** The lock of an intent: 51 characters, of 64 that a name may have. */
+export const intentLock = (id: string): string => `activity_audit:${id}`;
 
 const quoted = (name: string): string => `\`${name.replaceAll("`", "``")}\``;
 
@@ -73,10 +77,22 @@ export class MysqlStore implements OutboxStore {
     const [got] = await this.#query<{ ours: number | null }>("SELECT GET_LOCK(?, 0) AS ours", [lock]);
     if (Number(got?.ours) !== 1) return null;
     try {
-      const found = await this.#query<{ id: string; records: Buffer }>(
-        `SELECT id, records FROM ${this.#name} ORDER BY id LIMIT ${BATCH_ROWS}`,
-      );
-      const done = await work(found.map(({ id, records }) => ({ id, records: records.toString("utf8") })));
+      const select = async (but: readonly string[]): Promise<OutboxRow[]> => {
+        const rows = await this.#query<{ id: string; records: Buffer }>(
+          `SELECT id, records FROM ${this.#name} ${but.length > 0 ? "WHERE id NOT IN (?) " : ""}` +
+            `ORDER BY id LIMIT ${BATCH_ROWS}`,
+          [but],
+        );
+        return rows.map(({ id, records }) => ({ id, records: records.toString("utf8") }));
+      };
+      const isHeld = async (id: string): Promise<boolean> => {
+        const [row] = await this.#query<{ holder: number | null }>("SELECT IS_USED_LOCK(?) AS holder", [
+          intentLock(id),
+        ]);
+        return row !== undefined && row.holder !== null;
+      };
+      const found = await rowsToHandOn(select, isHeld);
+      const done = await work(found);
       if (done.length > 0) await this.#query(`DELETE FROM ${this.#name} WHERE id IN (?)`, [done]);
       return found.length;
     } finally {

@@ -8,7 +8,8 @@
  * @module
  */
 import { fault } from "../../../health.js";
-import type { OutboxTarget, RowChange } from "../family.js";
+import type { OutboxTarget, RowChange, RowOutcome } from "../family.js";
+import { intentId } from "./intent-id.js";
 import { Relay, type Settled } from "./relay.js";
 import type { OutboxRow, OutboxStore } from "./store.js";
 
@@ -18,7 +19,11 @@ export type OutboxErrors = "record" | "fail";
 export interface OutboxOptions {
   readonly onError: OutboxErrors;
   /** The lines of the changes' records, redacted, their ids fixed. */
-  readonly lines: (changes: readonly RowChange[], transactionId: string) => readonly string[];
+  readonly lines: (
+    changes: readonly RowChange[],
+    transactionId: string,
+    outcome: RowOutcome,
+  ) => readonly string[];
   readonly newId: () => string;
   /** Hands lines to the log. @throws if the log does not take them */
   readonly emit: (line: string) => void;
@@ -36,6 +41,7 @@ export class Outbox implements OutboxTarget {
   readonly #store: OutboxStore;
   readonly #relay: Relay;
   #table: Promise<string> | null = null;
+  readonly #settling = new Set<Promise<void>>();
 
   constructor(store: OutboxStore, options: OutboxOptions) {
     this.#store = store;
@@ -69,13 +75,18 @@ export class Outbox implements OutboxTarget {
   }
 
   records(changes: readonly RowChange[], transactionId: string): string | null {
-    return this.#options.lines(changes, transactionId).join("\n") || null;
+    return this.#options.lines(changes, transactionId, "success").join("\n") || null;
   }
 
-  rows(changes: readonly RowChange[]): readonly OutboxRow[] {
+  intent(changes: readonly RowChange[]): OutboxRow | null {
+    const records = this.#options.lines(changes, this.newId(), "unknown").join("\n");
+    return records === "" ? null : { id: intentId(this.newId()), records };
+  }
+
+  rows(changes: readonly RowChange[], outcome: RowOutcome = "success"): readonly OutboxRow[] {
     const rows: OutboxRow[] = [];
     let records = "";
-    for (const line of this.#options.lines(changes, this.newId())) {
+    for (const line of this.#options.lines(changes, this.newId(), outcome)) {
       if (records !== "" && records.length + line.length > MAX_ROW) {
         rows.push({ id: this.#options.newId(), records });
         records = "";
@@ -96,9 +107,19 @@ export class Outbox implements OutboxTarget {
     this.#relay.poke();
   }
 
+  handOn(rows: readonly OutboxRow[], intent: string | null): void {
+    this.#relay.handOn(rows, intent);
+  }
+
+  settling(work: Promise<void>): void {
+    this.#settling.add(work);
+    const settled = (): void => void this.#settling.delete(work);
+    work.then(settled, settled);
+  }
+
   /** Waits until what is committed now is on file. */
   drain(timeoutMs: number): Promise<boolean> {
-    return this.#relay.drain(timeoutMs);
+    return this.#relay.drain(timeoutMs, async () => void (await Promise.allSettled(this.#settling)));
   }
 
   /** Hands on what is there, for a few seconds at most, and leaves the rest for the next start. */

@@ -6,6 +6,7 @@
 import type { DataSource } from "typeorm";
 import { AuditError } from "../../../errors.js";
 import { quotedTable } from "../postgres/names.js";
+import { lockNumber, rowsToHandOn } from "./intent-id.js";
 import { BATCH_ROWS, type OutboxRow, type OutboxStore, type OutboxTable } from "./store.js";
 
 /** What is used of a client of pg that is not in a pool. */
@@ -65,7 +66,8 @@ export class PostgresStore implements OutboxStore {
    */
   async take(work: (rows: readonly OutboxRow[]) => Promise<readonly string[]>): Promise<number | null> {
     const client = await this.#connected();
-    await client.query("BEGIN");
+    // Each look must see what is committed by then, whatever the role's default is.
+    await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
     try {
       const count = await this.#takeLocked(client, work);
       await client.query("COMMIT");
@@ -91,10 +93,20 @@ export class PostgresStore implements OutboxStore {
       this.#name,
     ]);
     if (lock.rows[0]?.ours !== true) return null;
-    const { rows } = await client.query(
-      `SELECT id::text, convert_from(records, 'UTF8') AS records FROM ${this.#name} ORDER BY id LIMIT ${BATCH_ROWS}`,
-    );
-    const done = await work(rows as unknown as OutboxRow[]);
+    const select = async (but: readonly string[]): Promise<OutboxRow[]> => {
+      const found = await client.query(
+        `SELECT id::text, convert_from(records, 'UTF8') AS records FROM ${this.#name} WHERE id <> ALL($1::uuid[]) ` +
+          `ORDER BY id LIMIT ${BATCH_ROWS}`,
+        [but],
+      );
+      return found.rows as unknown as OutboxRow[];
+    };
+    const isHeld = async (id: string): Promise<boolean> => {
+      const free = await client.query("SELECT pg_try_advisory_xact_lock($1) AS free", [lockNumber(id)]);
+      return free.rows[0]?.free !== true;
+    };
+    const rows = await rowsToHandOn(select, isHeld);
+    const done = await work(rows);
     if (done.length > 0) await client.query(`DELETE FROM ${this.#name} WHERE id = ANY($1::uuid[])`, [done]);
     return rows.length;
   }

@@ -53,9 +53,23 @@ export class Relay {
     else if (this.#failures === 0) this.#run();
   }
 
-  /** Resolves when the table was found empty once more; false if that takes too long. */
-  drain(timeoutMs: number): Promise<boolean> {
-    return within(timeoutMs, (late) => this.#drain(late, false));
+  /** Resolves when, after `first`, the table was found empty once more; false if that takes too long. */
+  drain(timeoutMs: number, first: () => Promise<void>): Promise<boolean> {
+    return within(timeoutMs, async (late) => {
+      await first();
+      return this.#drain(late, false);
+    });
+  }
+
+  /** Hands on what is not in the table. The intent that is there in its stead is deleted when that is on file. */
+  handOn(rows: readonly OutboxRow[], intent: string | null): void {
+    try {
+      this.#tell(rows);
+      for (const { id } of rows) this.#emitted.delete(id);
+      if (intent !== null) this.#emitted.add(intent);
+    } catch (error) {
+      fault("outbox.relay", error);
+    }
   }
 
   async #drain(late: () => boolean, givesUp: boolean): Promise<boolean> {

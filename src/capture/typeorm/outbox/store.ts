@@ -5,7 +5,7 @@
  */
 /** A row of the outbox table. */
 export interface OutboxRow {
-  /** UUIDv7, so that rows lie in the order in which they were written. */
+  /** UUIDv7, so that rows lie in the order in which they were written; of an intent, UUIDv8. */
   readonly id: string;
   /** Records, one JSON object a line, redacted. */
   readonly records: string;
@@ -29,8 +29,8 @@ export interface OutboxStore {
    */
   prepare(): Promise<string>;
   /**
-   * Hands the first committed rows to `work`, and deletes those whose ids it gives back. No other process is given
-   * them in the meantime.
+   * Hands the first committed rows to `work`, but for intents whose sessions live, and deletes those whose ids it gives
+   * back. No other process is given them in the meantime.
    *
    * @returns how many rows there were; `null` if another process is at it
    */

@@ -6,33 +6,46 @@
 import { AuditError } from "../../../errors.js";
 import type { OutboxTarget, RowChange } from "../family.js";
 import { inserts } from "../outbox/inserts.js";
-import type { Plan } from "./plan.js";
+import type { Plan, Telling } from "./plan.js";
 import type { Ask } from "./steps.js";
 
 const SAVEPOINT = "activity_audit_outbox";
 /** Longest text that is sent at once, in characters: the server holds all of it in memory. */
-const MAX_TEXT = 4 * 1024 * 1024;
+export const MAX_TEXT = 4 * 1024 * 1024;
 
-/**
- * What must be done for a text: `"atCommit"`, it ends the transaction; `"inTransaction"`, it changes rows, and must
- * not commit by itself.
- *
- * `null` also for a text that cannot have a transaction around it: one that has BEGIN or COMMIT among its
- * statements, or runs code (CALL, DO) that may commit. Its records are told from memory.
- */
-export function takesPart({ tellings, steps }: Plan): "atCommit" | "inTransaction" | null {
+/** What must be done for a text. */
+export interface Part {
+  /** In a transaction: what was changed before it is committed by it. */
+  readonly commits: boolean;
+  /**
+   * Outside of one: `"transaction"`, it changes rows, and gets one around it. `"intent"`: it changes rows, and may commit
+   * by itself, as a text does that has COMMIT among its statements, or code that is called.
+   */
+  readonly alone: "transaction" | "intent" | null;
+}
+
+/** `null`: nothing. */
+export function takesPart({ tellings, steps }: Plan): Part | null {
   const [only] = tellings;
-  if (tellings.length === 1 && only?.how === "control") {
-    const { statement } = only;
-    const { action } = statement;
-    const ends = statement.kind === "control" ? action === "commit" : action === "prepare";
-    return ends ? "atCommit" : null;
-  }
+  // What is written in front of a ROLLBACK TO is taken back by it, be it of what was changed before the savepoint.
+  const commits = tellings.map(turnOf).find(Boolean) === "commit";
   const changes = steps !== null || tellings.some(({ how }) => how === "rows" || how === "count");
-  const alone = tellings.every(
-    (telling) => telling.how !== "control" && !(telling.how === "count" && telling.tables.length === 0),
-  );
-  return changes && alone ? "inTransaction" : null;
+  if (!changes) return commits ? { commits, alone: null } : null;
+  // Among other statements, code cannot commit.
+  const code = tellings.length === 1 && only?.how === "count" && only.commits === true;
+  if (code || tellings.some((telling) => /^(?:commit|rollback)$/.test(turnOf(telling))))
+    return { commits, alone: "intent" };
+  // Behind a BEGIN, all of it is committed later.
+  return tellings.some(({ how }) => how === "control") ? null : { commits, alone: "transaction" };
+}
+
+/** What a statement does to the transaction, as far as it ends it or takes a part of it back. */
+function turnOf(telling: Telling): "commit" | "rollback" | "rollbackTo" | "" {
+  if (telling.how !== "control") return "";
+  const { statement } = telling;
+  if (statement.kind === "twoPhase") return statement.action === "prepare" ? "commit" : "rollback";
+  const { action } = statement;
+  return action === "commit" || action === "rollback" || action === "rollbackTo" ? action : "";
 }
 
 /**
@@ -74,4 +87,4 @@ function refuse({ onError }: OutboxTarget, error: unknown): false {
 }
 
 /* Neither `standard_conforming_strings` nor the character set of the session matters to it. */
-const asBytes = (hex: string): string => `decode('${hex}', 'hex')`;
+export const asBytes = (hex: string): string => `decode('${hex}', 'hex')`;

@@ -43,6 +43,8 @@ export interface PgError extends Error {
   code?: string;
   position?: string | undefined;
   hint?: string | undefined;
+  /** Where in the code that it ran. */
+  where?: string | undefined;
 }
 
 export interface PgConnection extends EventEmitter {

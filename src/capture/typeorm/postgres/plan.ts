@@ -40,6 +40,8 @@ export interface CountTelling {
   readonly how: "count";
   readonly tables: readonly TableName[];
   readonly verb: Verb | null;
+  /** It runs code that may commit by itself, or could not be read. */
+  readonly commits?: boolean;
 }
 
 export interface Plan {
@@ -91,7 +93,7 @@ export class Planner {
   plan(sql: string, knowledge: Knowledge): Plan | Missing {
     const statements = readStatements(this.#parser, sql);
     // A text that the parser refuses is most likely refused by the server too; if not, its answer tells.
-    if (!statements) return this.#asItIs(sql, [{ how: "count", tables: [], verb: null }]);
+    if (!statements) return this.#asItIs(sql, [{ how: "count", tables: [], verb: null, commits: true }]);
     const missing = this.#missing(statements, knowledge);
     if (missing.tables.length > 0 || missing.calls.length > 0) return missing;
     const mixed = statements.some(({ kind }) => kind === "definition" || kind === "session");
@@ -140,7 +142,7 @@ export class Planner {
   /** Run unchanged, told by the server's answers only. */
   planAsItIs(sql: string, knowledge: Knowledge): Plan {
     const statements = readStatements(this.#parser, sql);
-    if (!statements) return this.#asItIs(sql, [{ how: "count", tables: [], verb: null }]);
+    if (!statements) return this.#asItIs(sql, [{ how: "count", tables: [], verb: null, commits: true }]);
     return this.#asItIs(
       sql,
       statements.map((statement) => this.#untold(statement, knowledge)),
@@ -221,7 +223,7 @@ export class Planner {
         return this.#count(statement.tables, null, knowledge);
       case "opaque":
         return statement.tables.length === 0
-          ? { how: "count", tables: [], verb: null }
+          ? { how: "count", tables: [], verb: null, commits: statement.commits ?? false }
           : this.#count(statement.tables, null, knowledge);
       default:
         return { how: "nothing" };

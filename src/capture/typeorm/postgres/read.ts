@@ -41,8 +41,11 @@ export type Statement =
   /** May change who we are or where names are looked up. */
   | { readonly kind: "session" }
   | { readonly kind: "truncate"; readonly tables: readonly TableRef[]; readonly cascade: boolean }
-  /** Changes rows in a way that cannot be taken apart. No tables: the text does not name them. */
-  | { readonly kind: "opaque"; readonly tables: readonly TableRef[] }
+  /**
+   * Changes rows in a way that cannot be taken apart. No tables: the text does not name them; then it may be code
+   * that commits by itself.
+   */
+  | { readonly kind: "opaque"; readonly tables: readonly TableRef[]; readonly commits?: boolean }
   | RowStatement;
 
 /** The statements of a text, or `null` where PostgreSQL's parser refuses it. */
@@ -98,8 +101,8 @@ const readers: Record<string, (node: never, raw: RawStmt) => Statement> = {
   ExplainStmt: (node: { query?: Node; options?: Node[] }) =>
     isExecutedExplain(node.options) ? nestedChange(node.query) : { kind: "other" },
   CreateTableAsStmt: () => ({ kind: "definition" }),
-  CallStmt: () => opaque([]),
-  DoStmt: () => opaque([]),
+  CallStmt: () => ({ kind: "opaque", tables: [], commits: true }),
+  DoStmt: () => ({ kind: "opaque", tables: [], commits: true }),
   ExecuteStmt: () => opaque([]),
   VariableSetStmt: (node: { name?: string; kind?: string }) =>
     !node.name || /^(role|session_authorization|search_path|row_security)$/.test(node.name)

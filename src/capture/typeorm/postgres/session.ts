@@ -10,36 +10,35 @@
 import { currentContext, type AuditContext } from "../../../context/context.js";
 import { fault, guarded } from "../../../health.js";
 import type { FamilyLimits, OutboxTarget } from "../family.js";
+import { Intents } from "../outbox/intent.js";
 import { Acquaintance } from "./acquaintance.js";
+import { Channel } from "./channel.js";
 import { ConnectionState, type TransactionStatus } from "./connection.js";
 import { Execution } from "./execution.js";
+import {
+  besideIntent,
+  intended,
+  intentSql,
+  mayHaveCommitted,
+  type Beside,
+  type RunBesideIntent,
+} from "./intent.js";
 import { Lane } from "./lane.js";
 import type { Library } from "./library.js";
 import { takesPart, writeOutbox } from "./outbox.js";
 import {
-  queueLength,
   transactionStatus,
-  whenIdle,
   type PgClient,
   type PgConnection,
   type PgError,
   type QueryConstructor,
-  type QueryFunction,
   type Submittable,
 } from "./pg.js";
 import type { Plan } from "./plan.js";
 import { surelyReads } from "./read.js";
 import { StatementNames } from "./statement-names.js";
-import { noSteps, type Ask, type Steps } from "./steps.js";
-import { intercept, textOf, toSubmittable, valuesOf, type Interception } from "./submit.js";
-
-const NOTHING_BESIDE: Interception = {
-  unseen: true,
-  generation: null,
-  retry: () => false,
-  finish: (deliver) => deliver(),
-  failed: () => {},
-};
+import { asTheirs, noSteps, type Ask, type Steps } from "./steps.js";
+import { intercept, NOTHING_BESIDE, textOf, toSubmittable, valuesOf } from "./submit.js";
 
 /** A query that was made and not sent yet. */
 interface Call {
@@ -51,62 +50,47 @@ interface Call {
 }
 
 export class Session {
-  readonly #client: PgClient;
-  readonly #connection: PgConnection;
-  readonly #Query: QueryConstructor;
+  readonly #channel: Channel;
   readonly #library: Library;
   readonly #limits: FamilyLimits;
   readonly #outbox: OutboxTarget | undefined;
+  readonly #intents: Intents | null;
   readonly #state: ConnectionState;
   readonly #names = new StatementNames();
-  readonly #send: QueryFunction;
-  readonly #wrapper: QueryFunction;
   readonly #lane = new Lane();
   readonly #known: Acquaintance;
-  #inside = false;
   /** Rows of the outbox are part of the open transaction. */
   #written = false;
   #attached = true;
   #leaving = false;
-  #ended = false;
-  readonly #listeners: [event: string, listener: (message: any) => void][] = [];
 
   constructor(client: PgClient, connection: PgConnection, Query: QueryConstructor, library: Library) {
-    this.#client = client;
-    this.#connection = connection;
-    this.#Query = Query;
     this.#library = library;
     this.#limits = library.limits;
     this.#outbox = library.outbox;
-    this.#known = new Acquaintance(
-      library,
-      () => client.processID,
-      (text, values) => this.#ask(text, values),
-    );
-    this.#state = new ConnectionState(library.sink, library.limits, library.prepared, (what) => {
+    const ask: Ask = (text, values) => this.#channel.ask(text, values);
+    const { outbox, sink } = library;
+    const intents = outbox
+      ? new Intents(
+          outbox,
+          sink,
+          intentSql(ask, () => this.#state.status === "I"),
+        )
+      : null;
+    this.#intents = intents;
+    this.#known = new Acquaintance(library, () => client.processID, ask);
+    this.#state = new ConnectionState(intents ?? sink, library.limits, library.prepared, (what) => {
       if (what === "tables") library.forgetTables();
       this.#known.identity = null;
     });
     this.#state.status = transactionStatus(client);
+    this.#channel = new Channel(client, connection, Query, (...given) => this.#query(...given));
     this.#listen();
-    const own = Object.hasOwn(client, "query");
-    const previous = client.query;
-    this.#send = (...args) => previous.apply(client, args);
-    this.#wrapper = (config, values, callback) => this.#query(config, values, callback);
-    client.query = this.#wrapper;
-    this.#giveBack = () => {
-      // Someone may have wrapped it after us: then ours stays in place, and only passes on.
-      if (client.query !== this.#wrapper) return;
-      if (own) client.query = previous;
-      else delete (client as Partial<PgClient>).query;
-    };
   }
-
-  readonly #giveBack: () => void;
 
   /** False if `client.query` was replaced by something that may not call ours. */
   get inPlace(): boolean {
-    return this.#client.query === this.#wrapper;
+    return this.#channel.inPlace;
   }
 
   /** Leaves the connection as it was found: at once, or when the transaction that is open has ended. */
@@ -118,26 +102,18 @@ export class Session {
 
   #leave(): void {
     this.#attached = false;
-    this.#names.forget(this.#connection);
-    for (const [event, listener] of this.#listeners) this.#connection.off(event, listener);
-    this.#giveBack();
+    this.#names.forget(this.#channel.connection);
+    this.#channel.leave();
   }
 
   #listen(): void {
-    // In front of pg's own listeners: when the application hears of an answer, its changes have been told.
-    const listen = <Message>(event: string, take: (message: Message) => void): void => {
-      const listener = (message: Message): void => {
-        guarded("capture.postgres", () => take(message));
-      };
-      this.#connection.prependListener(event, listener);
-      this.#listeners.push([event, listener]);
-    };
-    listen<{ text: string }>("commandComplete", ({ text }) => {
+    const channel = this.#channel;
+    channel.listen<{ text: string }>("commandComplete", ({ text }) => {
       if (text === "DISCARD ALL" || text === "DEALLOCATE ALL") this.#names.discarded();
       this.#state.commandComplete(text);
     });
-    listen<unknown>("errorMessage", () => this.#state.errorMessage());
-    listen<{ status?: string }>("readyForQuery", ({ status }) => {
+    channel.listen<unknown>("errorMessage", () => this.#state.errorMessage());
+    channel.listen<{ status?: string }>("readyForQuery", ({ status }) => {
       this.#state.readyForQuery((status ?? "I") as TransactionStatus);
       if (this.#written && this.#state.status === "I") {
         this.#written = false;
@@ -145,9 +121,10 @@ export class Session {
       }
       if (this.#leaving && !this.#state.busy) this.#leave();
     });
-    listen<unknown>("end", () => {
-      this.#ended = true;
+    channel.listen<unknown>("end", () => {
+      channel.ended = true;
       this.#state.end();
+      this.#intents?.lost();
     });
   }
 
@@ -156,11 +133,11 @@ export class Session {
       0,
       callback === undefined ? (values === undefined ? 1 : 2) : 3,
     );
-    const asGiven = (): unknown => this.#send(...(given as [unknown]));
-    if (this.#inside || config === null || config === undefined) return asGiven();
-    const text = textOf(config, this.#connection);
+    const asGiven = (): unknown => this.#channel.send(...(given as [unknown]));
+    if (config === null || config === undefined) return asGiven();
+    const text = textOf(config, this.#channel.connection);
     if (!this.#lane.isHeld && (text === null || !this.#attached || surelyReads(text))) return asGiven();
-    const made = toSubmittable(this.#client, this.#Query, config, values, callback);
+    const made = toSubmittable(this.#channel.client, this.#channel.Query, config, values, callback);
     if (!made) return asGiven();
     const { query, unseen } = made;
     const call: Call = { query, unseen, text: text ?? "", context: currentContext() };
@@ -171,14 +148,14 @@ export class Session {
   /** Sends a query at once, if all that is needed for that is known. */
   #start(call: Call): void {
     const { text, query } = call;
-    if (!this.#attached || surelyReads(text) || this.#clashes(call)) {
-      this.#pass(query);
+    if (!this.#attached || surelyReads(text) || this.#channel.clashes(query, text)) {
+      this.#channel.pass(query);
       return;
     }
     const plan = guarded("capture.postgres", () => this.#plan(call));
     if (plan === null) this.#lane.hold(() => this.#startLater(call));
-    else if (plan === undefined) this.#pass(query);
-    else if (this.#outbox && takesPart(plan)) this.#lane.hold(() => this.#runWithOutbox(call, plan));
+    else if (plan === undefined) this.#channel.pass(query);
+    else if (this.#concernsOutbox(plan)) this.#lane.hold(() => this.#runWithOutbox(call, plan));
     else if (plan.steps) this.#lane.hold(() => this.#runInSteps(call, plan, plan.steps!()));
     else this.#run(call, plan);
   }
@@ -193,40 +170,72 @@ export class Session {
       fault("capture.postgres_catalog", error);
     }
     plan ??= guarded("capture.postgres", () => this.#library.planAsItIs(call.text, this.#known.identity));
-    if (plan && this.#outbox && takesPart(plan)) await this.#runWithOutbox(call, plan);
+    if (plan && this.#concernsOutbox(plan)) await this.#runWithOutbox(call, plan);
     else if (plan?.steps) await this.#runInSteps(call, plan, plan.steps());
     else if (plan) this.#run(call, plan);
-    else this.#pass(call.query);
+    else this.#channel.pass(call.query);
+  }
+
+  /** True also for all that may end the transaction which an intent waits for. */
+  #concernsOutbox(plan: Plan): boolean {
+    return this.#outbox !== undefined && (takesPart(plan) !== null || this.#intents?.live === true);
   }
 
   /**
    * So that the records of what is changed are committed with it: before a COMMIT they are written to the outbox;
-   * a statement outside of a transaction gets one around it.
+   * a statement outside of a transaction gets one around it, or, where it may commit by itself, an intent before it.
    */
   async #runWithOutbox(call: Call, plan: Plan): Promise<void> {
     if (!(await this.#idle(call))) return;
-    const takes = takesPart(plan);
+    const { commits = false, alone = null } = takesPart(plan) ?? {};
     const { status } = this.#state;
-    if (takes === "atCommit" && status === "T") {
-      try {
-        await this.#writeOutbox();
-      } catch (error) {
-        await this.#control("ROLLBACK").catch(() => {});
-        call.query.handleError(error as PgError, this.#connection);
-        return;
-      }
+    let declared = false;
+    // The end of the transaction before was not seen.
+    if (status === "I") await this.#intents?.settle();
+    try {
+      if (commits && status === "T") await this.#writeOutbox();
+      if (alone === "intent" && status === "I") declared = await this.#declare(call, plan);
+    } catch (error) {
+      if (status === "T") await this.#control("ROLLBACK").catch(() => {});
+      call.query.handleError(error as PgError, this.#channel.connection);
+      return;
     }
-    if (takes === "inTransaction" && status === "I")
+    if (alone === "transaction" && status === "I")
       await this.#runInSteps(call, plan, plan.steps?.() ?? noSteps);
     else if (plan.steps) await this.#runInSteps(call, plan, plan.steps());
+    else if (this.#intents?.live) await this.#runBesideIntent(call, plan, declared);
     else this.#run(call, plan);
+  }
+
+  /** @throws {AuditError} `AUDIT_OUTBOX_FAILED`: the text must not be sent */
+  async #declare({ context, query }: Call, plan: Plan): Promise<boolean> {
+    // A pooler may give each text to another session: none would keep the lock.
+    if (!this.#intents || !this.#known.direct) return false;
+    await this.#intents.declare(intended(plan, context, valuesOf(query)));
+    return this.#intents.live;
+  }
+
+  /** @param declared - the intent is of this text, and not of one before it that left a transaction open */
+  #runBesideIntent(call: Call, plan: Plan, declared: boolean): Promise<void> {
+    const { context, query } = call;
+    const intents = this.#intents!;
+    const run: RunBesideIntent = {
+      idle: () => this.#channel.idle(),
+      isOver: () => this.#state.status === "I" && !this.#channel.ended,
+      committed: (error) =>
+        declared && mayHaveCommitted(plan, error) ? intended(plan, context, valuesOf(query)) : [],
+      mayRunAgain: (error) => declared && this.#refused(plan, error),
+      again: async (error) => this.#runBesideIntent(call, await this.#asItIsAgain(call, error), false),
+      fail: (error) => query.handleError(error, this.#channel.connection),
+    };
+    return new Promise((done) => this.#run(call, plan, true, besideIntent(intents, run, done)));
   }
 
   /** @throws {AuditError} `AUDIT_OUTBOX_FAILED`: the transaction must not be committed */
   async #writeOutbox(): Promise<void> {
     const outbox = this.#outbox;
     if (!outbox || this.#state.pending.length === 0) return;
-    const written = await writeOutbox(outbox, this.#state.pending, (text) => this.#ask(text));
+    const written = await writeOutbox(outbox, this.#state.pending, (text) => this.#channel.ask(text));
     if (!written) return;
     this.#state.forgetPending();
     this.#written = true;
@@ -242,18 +251,20 @@ export class Session {
     return "tables" in plan ? null : plan;
   }
 
-  #run(call: Call, plan: Plan, prepare = true): void {
-    const { query, context } = call;
+  #run(call: Call, plan: Plan, prepare = true, beside: Beside | null = null): void {
+    const { query, context, unseen } = call;
     const execution = new Execution(plan, context, this.#limits, valuesOf(query));
-    const own = query instanceof this.#Query;
+    const own = query instanceof this.#channel.Query;
+    const { finish, failed } = beside ?? NOTHING_BESIDE;
     intercept(query, own, execution, this.#state, this.#names, {
-      finish: NOTHING_BESIDE.finish,
-      failed: NOTHING_BESIDE.failed,
-      unseen: call.unseen,
+      finish,
+      failed,
+      unseen,
       generation: prepare && this.#limits.prepare && this.#known.direct ? this.#library.generation : null,
-      retry: (error, outdated) => own && this.#retry(call, execution, error, outdated),
+      retry: (error, outdated) =>
+        own && (beside ? beside.retry(error, outdated) : this.#retry(call, execution, error, outdated)),
     });
-    this.#pass(query);
+    this.#channel.pass(query);
   }
 
   /** Asks before and after, in the transaction that is open, or in one around this text. */
@@ -263,7 +274,7 @@ export class Session {
     const { status } = this.#state;
     if (status === "E") return this.#run(call, { ...plan, steps: null });
     const own = status === "I";
-    const ask: Ask = (text, values) => this.#ask(text, values);
+    const ask: Ask = (text, values) => this.#channel.ask(text, values);
     try {
       if (own) await this.#control("BEGIN");
       await steps.before(ask, valuesOf(query));
@@ -273,7 +284,7 @@ export class Session {
     }
     const execution = new Execution(plan, context, this.#limits, valuesOf(query));
     await new Promise<void>((done) => {
-      const ours = query instanceof this.#Query;
+      const ours = query instanceof this.#channel.Query;
       intercept(query, ours, execution, this.#state, this.#names, {
         ...NOTHING_BESIDE,
         unseen: call.unseen,
@@ -290,23 +301,23 @@ export class Session {
           else done();
         },
       });
-      this.#pass(query);
+      this.#channel.pass(query);
     });
   }
 
   /** Waits for the texts before this one. False if the connection was lost meanwhile, which the call is told. */
   async #idle({ query }: Call): Promise<boolean> {
-    if (this.#ended) return true;
-    await whenIdle(this.#client, this.#connection);
-    if (!this.#ended) return true;
+    if (this.#channel.ended) return true;
+    await this.#channel.idle();
+    if (!this.#channel.ended) return true;
     // What pg says to all that wait in its queue.
-    query.handleError(new Error("Connection terminated unexpectedly"), this.#connection);
+    query.handleError(new Error("Connection terminated unexpectedly"), this.#channel.connection);
     return false;
   }
 
   async #afterSteps(steps: Steps, execution: Execution, own: boolean): Promise<void> {
     try {
-      const changes = await steps.after((text, values) => this.#ask(text, values), execution);
+      const changes = await steps.after((text, values) => this.#channel.ask(text, values), execution);
       const { statement } = execution.plan;
       this.#state.add({ changes, statement, parameters: () => execution.parameters() });
       if (own) await this.#writeOutbox();
@@ -319,9 +330,13 @@ export class Session {
 
   /** In our own transaction, which the failed statement has spoilt: a new one for the text as it was given. */
   async #again(call: Call, error: PgError): Promise<void> {
-    await this.#control("ROLLBACK");
-    this.#library.giveUp(call.text, this.#known.identity, error);
-    await this.#runInSteps(call, this.#library.planAsItIs(call.text, this.#known.identity), noSteps);
+    await this.#runInSteps(call, await this.#asItIsAgain(call, error), noSteps);
+  }
+
+  async #asItIsAgain({ text }: Call, error: PgError): Promise<Plan> {
+    if (this.#state.status !== "I") await this.#control("ROLLBACK");
+    this.#library.giveUp(text, this.#known.identity, error);
+    return this.#library.planAsItIs(text, this.#known.identity);
   }
 
   /** What keeps us from asking keeps the statement from running: a lock timeout, a deadlock, a lost connection. */
@@ -330,22 +345,19 @@ export class Session {
     if (own || error.code === undefined)
       return this.#run(call, this.#library.planAsItIs(text, this.#known.identity));
     // In the application's transaction the failure is final: it is told as the statement's own.
-    const command = /^\s*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? "";
-    error.message = error.message.replace(/SELECT FOR (NO KEY )?UPDATE|LOCK TABLE/, command);
-    error.position = undefined;
-    query.handleError(error, this.#connection);
+    query.handleError(asTheirs(error, text), this.#channel.connection);
   }
 
   /** Steers a transaction of ours; what it commits is told as any other. */
   #control(text: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const plan = this.#library.planAsItIs(text, this.#known.identity);
-      const query = new this.#Query(text, undefined, (error: unknown) =>
+      const query = new this.#channel.Query(text, undefined, (error: unknown) =>
         error ? reject(error as Error) : resolve(),
       );
       const execution = new Execution(plan, undefined, this.#limits);
       intercept(query, true, execution, this.#state, this.#names, NOTHING_BESIDE);
-      this.#pass(query);
+      this.#channel.pass(query);
     });
   }
 
@@ -355,7 +367,7 @@ export class Session {
    */
   #retry(call: Call, { plan, autocommit }: Execution, error: PgError, outdated: boolean): boolean {
     const ours = outdated || this.#refused(plan, error);
-    if (!ours || !autocommit || queueLength(this.#client) !== 0 || this.#lane.isHeld) return false;
+    if (!ours || !autocommit || !this.#channel.isEmpty || this.#lane.isHeld) return false;
     if (outdated) {
       this.#run(call, plan, false);
       return true;
@@ -372,45 +384,12 @@ export class Session {
         deliver();
       },
     });
-    this.#pass(query);
+    this.#channel.pass(query);
     return true;
   }
 
   /** What the server says of a text that it cannot run in the form that we gave it. */
   #refused({ insertions }: Plan, { code }: PgError): boolean {
     return insertions.length > 0 && /^(42|0A)/.test(code ?? "");
-  }
-
-  /** pg refuses a second text under the same name; it shall do so itself. */
-  #clashes({ query, text }: Call): boolean {
-    const { name } = query;
-    if (typeof name !== "string" || name === "" || query.text === undefined) return false;
-    const known =
-      this.#connection.parsedStatements?.[name] ?? this.#connection.submittedNamedStatements?.[name];
-    return known !== undefined && known !== text;
-  }
-
-  /** Hands a query to pg. */
-  #pass(query: Submittable): void {
-    this.#inside = true;
-    try {
-      this.#send(query);
-    } finally {
-      this.#inside = false;
-    }
-  }
-
-  /** A question of ours, on the application's connection, ahead of the call that waits for it. */
-  #ask(text: string, values: readonly unknown[] = []): ReturnType<Ask> {
-    return new Promise((resolve, reject) => {
-      const config = { text, values, rowMode: "array", types: { getTypeParser: () => String } };
-      const query = new this.#Query(
-        config,
-        undefined,
-        (error: unknown, result: { rows: (string | null)[][] }) =>
-          error ? reject(error as Error) : resolve(result.rows),
-      );
-      this.#pass(query);
-    });
   }
 }

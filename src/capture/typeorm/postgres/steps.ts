@@ -5,6 +5,7 @@
  */
 import type { AuditContext } from "../../../context/context.js";
 import type { Parameter, RowChange } from "../family.js";
+import type { PgError } from "./pg.js";
 
 /** Asks the database on the statement's own connection. Values are text, as PostgreSQL prints them. */
 export type Ask = (text: string, values?: readonly unknown[]) => Promise<(string | null)[][]>;
@@ -27,6 +28,14 @@ export interface Steps {
   before(ask: Ask, values: readonly unknown[]): Promise<void>;
   /** What changed beside the statement's own rows. */
   after(ask: Ask, answered: Answered): Promise<readonly RowChange[]>;
+}
+
+/** An error of a question of ours, as the statement that waits for the answer would have met it. */
+export function asTheirs(error: PgError, text: string): PgError {
+  const command = /^\s*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? "";
+  error.message = error.message.replace(/SELECT FOR (NO KEY )?UPDATE|LOCK TABLE/, command);
+  error.position = undefined;
+  return error;
 }
 
 /** Nothing to ask: the statement only gets a transaction around it. */

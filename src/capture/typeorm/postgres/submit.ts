@@ -93,8 +93,17 @@ export interface Interception {
   /** The query is answered: one of the two tells it, at once or later. */
   finish(deliver: () => void, fail: (error: PgError) => void): void;
   /** The query failed; it is told at once. */
-  failed(): void;
+  failed(error: PgError): void;
 }
+
+/** Nothing. */
+export const NOTHING_BESIDE: Interception = {
+  unseen: true,
+  generation: null,
+  retry: () => false,
+  finish: (deliver) => deliver(),
+  failed: () => {},
+};
 
 type Handler =
   | "submit"
@@ -159,7 +168,7 @@ export function intercept(
     if (error) {
       state.abandon(execution);
       restore();
-      interception.failed();
+      interception.failed(error as PgError);
     }
     return error;
   });
@@ -167,7 +176,7 @@ export function intercept(
     if (rewritten) guarded("capture.postgres", () => translate(error, plan));
     restore();
     if (interception.retry(error, prepared && names.failed(plan.text, error))) return;
-    interception.failed();
+    interception.failed(error);
     query.handleError(error, connection);
   });
   replace("handleReadyForQuery", (connection) => {
