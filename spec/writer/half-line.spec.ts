@@ -31,6 +31,16 @@ function putAll(file: LogFile, lines: readonly string[], amid: () => void): void
   }
 }
 
+/** The same, each line as one that a caller waits for: looked at afterwards by the next look at the file. */
+function putEach(file: LogFile, lines: readonly string[], amid: () => void): void {
+  for (const text of lines) {
+    const line = Buffer.from(`${text}\n`);
+    assert.equal(file.prepare(line), line.length);
+    amid();
+    assert.equal(file.writeLine(line), line.length);
+  }
+}
+
 /** Whole numbers below a limit, the same for the same seed. */
 function randomFrom(seed: number): (limit: number) => number {
   let state = seed;
@@ -140,7 +150,8 @@ describe("the half line of a writer that is killed between our look at the file 
             (_, index) => `${seed} ${lines.length + index}`,
           );
           lines.push(...batch);
-          putAll(file, batch, () => {
+          const way = random(2) === 0 ? putAll : putEach;
+          way(file, batch, () => {
             for (let left = random(3); left > 0; left -= 1) {
               const others = files.filter((each) => each !== file);
               if (random(2) === 0 && depth > 0) step(others[random(others.length)]!, 0);
@@ -152,6 +163,7 @@ describe("the half line of a writer that is killed between our look at the file 
           });
         };
         for (let steps = 0; steps < 40; steps += 1) step(files[random(4)]!, 1);
+        for (const file of files) file.settle();
         const found = linesIn(folder).filter(Boolean);
         assert.deepEqual(
           found.filter((line) => line.startsWith(`${seed} `)).toSorted(),
@@ -162,6 +174,16 @@ describe("the half line of a writer that is killed between our look at the file 
         // Half lines may follow one another: those are glued, which harms nobody.
         assert.ok(others.length <= halves && others.every((line) => !/\d/u.test(line)), `seed ${seed}`);
       }
+    }));
+
+  it("does not stay glued to a line that its caller waits for", () =>
+    inFolder((folder) => {
+      const [a, b] = twoFiles(folder);
+      const half = (): void => appendFileSync(join(folder, "a.log"), HALF);
+      putEach(a, ["a1", "a2"], half);
+      put(b, "b1\n", half);
+      a.settle();
+      assertWhole(folder, ["a1", "a2", "b1"], 3);
     }));
 
   it("does not make us touch another's line that ends as ours does", () =>

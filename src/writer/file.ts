@@ -21,7 +21,7 @@ import {
 import type { Stats } from "node:fs";
 import { dirname } from "node:path";
 import { endHalfLine, partFromHalfLine } from "./half-line.js";
-import { fault } from "../health.js";
+import { fault, guarded } from "../health.js";
 import type { FileSettings } from "./protocol.js";
 import { wholeLines } from "./lines.js";
 import { rotate } from "./rotate.js";
@@ -30,6 +30,8 @@ const NEWLINE = 10;
 const DAY_MS = 86_400_000;
 /** After a rotation that the system refused, how long the file may grow before the next is tried. */
 const ROTATE_REST_MS = 1000;
+/** So long a look at the file after a line counts as one before the next. */
+const FRESH_MS = 1;
 /** How often, 1 ms apart, a rotation is tried while another process holds the lock. */
 const ROTATE_TRIES = 20;
 const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
@@ -49,6 +51,10 @@ export class LogFile {
   /** How long the file is if nobody else has written since our last batch; -1 when we cannot know. */
   #expectedSize = -1;
 
+  /** A line that may stand right behind a half line of another writer. */
+  #unsettled: Buffer | undefined;
+  /** When the file was last seen under its path with our line at its end. */
+  #seenAt = -FRESH_MS;
   /** The folder has been brought to the disk since the file was made or opened. */
   #nameSynced = false;
   /** No rotation is tried before. */
@@ -83,7 +89,8 @@ export class LogFile {
    */
   prepare(lines: Buffer, mayRotate = true): number {
     const { maxBytes } = this.settings;
-    let { size } = this.#current();
+    this.settle();
+    let size = this.#isFresh ? this.#expectedSize : this.#current().size;
     if (mayRotate && this.#isDue(size, lines)) size = this.#rotate(lines);
     if (size !== this.#expectedSize) size = endHalfLine(this.#fd, size);
     this.sizeBefore = size;
@@ -99,6 +106,34 @@ export class LogFile {
    * @throws what the system says, when not even one line could be written
    */
   write(lines: Buffer): number {
+    const done = this.#put(lines);
+    this.#settle(lines, done, fstatSync(this.#fd).size);
+    return lastWholeLine(lines, done);
+  }
+
+  /**
+   * The same for one line that its caller waits for: with nothing but a `write`. `settle` is to be called soon, and the line's
+   * bytes stay as they are until then.
+   */
+  writeLine(line: Buffer): number {
+    const done = this.#put(line);
+    if (done === line.length) this.#unsettled = line;
+    else this.#settle(line, done, fstatSync(this.#fd).size);
+    return lastWholeLine(line, done);
+  }
+
+  /** Looks at the file after `writeLine`, and parts the line from a half line. What it sees serves the next `prepare` too. */
+  settle(): void {
+    const line = this.#unsettled;
+    if (!line) return;
+    this.#unsettled = undefined;
+    const stat = this.#look();
+    const isOurs = stat?.ino === this.#inode;
+    this.#settle(line, line.length, isOurs ? stat.size : fstatSync(this.#fd).size);
+    if (isOurs && this.#expectedSize >= 0) this.#seenAt = performance.now();
+  }
+
+  #put(lines: Buffer): number {
     let done = 0;
     try {
       while (done < lines.length) done += writeSync(this.#fd, lines, done, lines.length - done);
@@ -109,11 +144,18 @@ export class LogFile {
         throw error;
       }
     }
-    const { size } = fstatSync(this.#fd);
+    return done;
+  }
+
+  /** @param size - of the file after `done` bytes of `lines` were written */
+  #settle(lines: Buffer, done: number, size: number): void {
     const alone = size === this.sizeBefore + done;
     if (!alone && !partFromHalfLine(this.#fd, done, this.settings.path)) this.#repeatFirst(lines);
     this.#expectedSize = alone && done === lines.length ? size : -1;
-    return lastWholeLine(lines, done);
+  }
+
+  get #isFresh(): boolean {
+    return this.#expectedSize >= 0 && performance.now() - this.#seenAt < FRESH_MS;
   }
 
   /** Brings what stands in the file to the disk, and its name with it. */
@@ -126,7 +168,9 @@ export class LogFile {
   }
 
   close(): void {
-    if (this.#fd >= 0) closeSync(this.#fd);
+    if (this.#fd < 0) return;
+    guarded("writer.disk", () => this.settle());
+    closeSync(this.#fd);
     this.#fd = -1;
   }
 

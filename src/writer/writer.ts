@@ -4,8 +4,9 @@
  * @module
  */
 import { dirname } from "node:path";
+import { setImmediate } from "node:timers";
 import { AuditError } from "../errors.js";
-import { fault } from "../health.js";
+import { fault, guarded } from "../health.js";
 import type { FormatSettings } from "../record/formatter.js";
 import type { Witnessed } from "../seal/checkpoint.js";
 import type { Crew, Member } from "./crew.js";
@@ -81,6 +82,8 @@ export class Writer implements Member {
   /** The last checkpoint that the thread was woken after. */
   #checkpointSeen = -1;
   readonly #retiring: Retiring;
+  /** The file will be looked at. */
+  #settles = false;
   #lastError: string | null = null;
 
   /**
@@ -187,7 +190,16 @@ export class Writer implements Member {
   #append(line: Buffer): void {
     if (this.#seal) return appendSealed(line, this.#ring, this.#file, this.#claim, this.#seal);
     this.#file.prepare(line);
-    this.#file.write(line);
+    this.#file.writeLine(line);
+    if (this.#exiting) this.#file.settle();
+    else if (!this.#settles) setImmediate(() => this.#settleFile()).unref();
+    this.#settles = !this.#exiting;
+  }
+
+  /* When the call has returned, and what the application asks for next is under way. */
+  #settleFile(): void {
+    this.#settles = false;
+    guarded("writer.disk", () => this.#file.settle());
   }
 
   /**
@@ -340,6 +352,7 @@ export class Writer implements Member {
    */
   finish(waitMs: number, exiting: boolean): number {
     this.#exiting ||= exiting;
+    this.#settleFile();
     if (!this.#take(waitMs)) this.#takeOverFromWrite();
     this.#claim.release();
     this.#retryAt = 0;
