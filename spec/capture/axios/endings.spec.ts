@@ -3,19 +3,14 @@
  * what the application was given.
  */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { Agent as HttpsAgent, createServer as createHttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { Agent as HttpsAgent } from "node:https";
 import { after, afterEach, before, describe, it } from "node:test";
 import axios, { AxiosError, type AxiosInstance, type AxiosRequestConfig } from "axios";
 import FormDataPackage from "form-data";
 import { captureAxios } from "#dist/capture/axios/axios";
 import { assertCall, collectRecords, type CallParts } from "../../support/calls.js";
 import { bytesOf, sha256, startService, type Service } from "../../support/service.js";
+import { selfSigned } from "../../support/tls.js";
 
 let service: Service;
 before(async () => (service = await startService()));
@@ -257,41 +252,14 @@ describe("the address of a call", () => {
 });
 
 describe("a call over TLS", () => {
-  const folder = mkdtempSync(join(tmpdir(), "activity-audit-tls-"));
-  after(() => rmSync(folder, { recursive: true }));
-
   it("is of the protocol https, and fails where the certificate is nobody's", async () => {
-    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-    execFileSync(
-      "openssl",
-      [
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        key,
-        "-out",
-        cert,
-        "-days",
-        "2",
-        ...subject,
-      ],
-      { stdio: "ignore" },
-    );
-    const server = createHttpsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_, response) => {
-      response.end("well");
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const url = `https://localhost:${(server.address() as AddressInfo).port}/x`;
+    const server = await selfSigned();
+    const url = `${server.url}/x`;
     const { instance, records } = audited();
-    const httpsAgent = new HttpsAgent({ ca: readFileSync(cert) });
+    const httpsAgent = new HttpsAgent({ ca: server.certificate });
     await assert.rejects(instance.get(url), { code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
     assert.equal((await instance.get(url, { httpsAgent })).data, "well");
     await assert.rejects(instance.get(`${service.url.replace("http:", "https:")}/x`), AxiosError);
-    server.closeAllConnections();
     server.close();
     const request_repr = { method: "GET", endpoint: url, query_params: {}, body: null };
     assertCall(
