@@ -46,7 +46,7 @@ export async function runUpdate(work: Work, statement: UpdateStatement): Promise
       referenced.some((name) => assigned.has(name.toLowerCase())),
   );
   const complete = isComplete(work, statement, assigned);
-  const sql = session.settings.variables ? withVariables(work, statement, complete) : null;
+  const sql = session.settings.variables && !hasQuery(work) ? withVariables(work, statement, complete) : null;
   if (sql === null) return locked(work, statement, keyChanges);
   if (complete && children.length === 0) return remembered(work, statement, sql, true);
   if (!complete && table.primary.length === 0) return work.asItIs();
@@ -56,6 +56,16 @@ export async function runUpdate(work: Work, statement: UpdateStatement): Promise
     return done.answer.error ? done : { ...done, changes: [...done.changes, ...cascade(done.changes)] };
   });
 }
+
+/**
+ * A query inside, of the table itself for example, can make MariaDB gather the new values first and store them afterwards
+ * (as in UPDATE of several tables): then each assignment sees the row as it was, and ours, put behind the application's,
+ * would undo it.
+ */
+const hasQuery = ({ tokens }: Work): boolean =>
+  tokens.list.some(
+    ({ kind, text }) => kind === "word" && (text === "SELECT" || text === "TABLE" || text === "VALUES"),
+  );
 
 /** Whether the row is final once the SET list is done. */
 function isComplete({ table }: Work, statement: UpdateStatement, assigned: Set<string>): boolean {
