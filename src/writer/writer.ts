@@ -4,14 +4,14 @@
  * @module
  */
 import { dirname } from "node:path";
-import { setImmediate } from "node:timers";
 import { AuditError } from "../errors.js";
-import { fault, guarded } from "../health.js";
+import { fault } from "../health.js";
 import type { FormatSettings } from "../record/formatter.js";
 import type { Witnessed } from "../seal/checkpoint.js";
 import type { Crew, Member } from "./crew.js";
 import { drain, type Way } from "./drain.js";
 import { type Frame, looksLikeFrame } from "./entry.js";
+import type { FileHealth } from "./file-health.js";
 import { LogFile } from "./file.js";
 import { Gap, type GapReport } from "./gap.js";
 import { CallerClaim } from "./owner.js";
@@ -19,15 +19,14 @@ import {
   type Durability,
   FAILING,
   READ_AT,
-  type SealSettings,
   type SharedChain,
   type ThreadNews,
   type WriterSettings,
 } from "./protocol.js";
+import { PlainAppend } from "./plain-append.js";
 import { type Printable, Ring, ringMemory } from "./ring.js";
+import { CallerSeal } from "./seal/caller.js";
 import { beginChain } from "./seal/chain.js";
-import { appendSealed, writeCheckpoint } from "./seal/drain.js";
-import { Sealer } from "./seal/sealer.js";
 import { settleFlight } from "./settle.js";
 import { Retiring, syncFolder, syncPath } from "./sync.js";
 
@@ -35,27 +34,6 @@ import { Retiring, syncFolder, syncPath } from "./sync.js";
 const HUNG_MS = 500;
 /** After a failed attempt of the caller's own, how long lines are only queued. */
 const RETRY_MS = 100;
-
-/** What `audit.health()` says of one file. */
-export interface FileHealth {
-  /** The file, as a whole path. */
-  readonly path: string;
-  /**
-   * `ok`; `slow`: a call has waited for the disk in vain, lines wait; `failing`: the last attempt to write failed, lines
-   * wait; `full`: lines are being dropped.
-   */
-  readonly state: "ok" | "slow" | "failing" | "full";
-  /** Lines that stand in the file, since the process began. */
-  readonly written: number;
-  /** Lines that never will be; a `GAP` record tells of them. */
-  readonly dropped: number;
-  /** Bytes that wait to be written. */
-  readonly queued_bytes: number;
-  /** Rotations that the system refused; the file grows beyond `maxBytes`, and one is tried again every second. */
-  readonly rotations_failed: number;
-  /** What the system said when a write last failed; `null` if none did. */
-  readonly last_error: string | null;
-}
 
 let nextId = 1;
 
@@ -77,13 +55,10 @@ export class Writer implements Member {
   #exiting = false;
   #joined = false;
   readonly chain: SharedChain | undefined;
-  readonly #seal: Sealer | undefined;
+  readonly #seal: CallerSeal | undefined;
+  readonly #plain: PlainAppend;
   readonly #way: Way;
-  /** The last checkpoint that the thread was woken after. */
-  #checkpointSeen = -1;
   readonly #retiring: Retiring;
-  /** The file will be looked at. */
-  #settles = false;
   #lastError: string | null = null;
 
   /**
@@ -114,16 +89,15 @@ export class Writer implements Member {
       (report) => this.#enqueue(describeGap(report)) && this.#seeToIt(),
     );
     this.#file.open();
+    this.#plain = new PlainAppend(this.#file);
     this.chain = settings.seal && beginChain(settings.seal);
-    this.#seal = this.chain && this.#sealer(settings.seal!, this.chain);
-    this.#way = { file: this.#file, claim: this.#claim, formats: crew.formats, seal: this.#seal };
-  }
-
-  #sealer(settings: SealSettings, chain: SharedChain): Sealer {
-    return new Sealer(this.settings.path, settings, chain, {
-      checkpoint: (witnessed) => this.hears.checkpoint?.(witnessed),
-      trouble: (error) => fault("writer.seal", error),
-    });
+    const way = { file: this.#file, claim: this.#claim, formats: crew.formats };
+    this.#seal =
+      this.chain &&
+      new CallerSeal(settings.path, settings.seal!, this.chain, this.#ring, way, (witnessed) =>
+        this.hears.checkpoint?.(witnessed),
+      );
+    this.#way = { ...way, seal: this.#seal?.sealer };
   }
 
   /**
@@ -161,7 +135,7 @@ export class Writer implements Member {
   }
 
   #queued(): void {
-    if (!this.#joined) this.#join();
+    this.#join();
     this.#accepted += 1;
     this.#stalled = false;
     this.crew.nudge();
@@ -169,56 +143,23 @@ export class Writer implements Member {
 
   /** The file has the line when this returns; only if it cannot be written, the line is queued. */
   #writeNow(line: string, durability: Durability): boolean {
-    if (!this.#canWrite()) return this.#enqueue(line) || this.#whenFull(line);
     let written = false;
-    try {
-      drain(this.#ring, this.#way);
-      this.#append(Buffer.from(`${this.printable(line)}\n`));
-      written = true;
-      this.#accepted += 1;
-      if (durability === "fsync") this.#file.sync();
-      this.#settled();
-      if (this.#seal) this.#seeToCheckpoint(this.#seal);
-    } catch (error) {
-      this.#failed(error as Error);
-    } finally {
-      this.#claim.release();
+    if (this.#canWrite()) {
+      this.#holdingClaim(() => {
+        drain(this.#ring, this.#way);
+        const bytes = Buffer.from(`${this.printable(line)}\n`);
+        if (this.#seal) this.#seal.append(bytes);
+        else this.#plain.append(bytes, this.#exiting);
+        written = true;
+        this.#accepted += 1;
+        if (durability === "fsync") this.#file.sync();
+        this.#settled();
+        if (!this.#seal) return;
+        this.#join();
+        this.#seal.seeToCheckpoint(this.crew, this.#exiting);
+      });
     }
     return written || this.#enqueue(line) || this.#whenFull(line);
-  }
-
-  #append(line: Buffer): void {
-    if (this.#seal) return appendSealed(line, this.#ring, this.#file, this.#claim, this.#seal);
-    this.#file.prepare(line);
-    this.#file.writeLine(line);
-    if (this.#exiting) this.#file.settle();
-    else if (!this.#settles) setImmediate(() => this.#settleFile()).unref();
-    this.#settles = !this.#exiting;
-  }
-
-  /* When the call has returned, and what the application asks for next is under way. */
-  #settleFile(): void {
-    this.#settles = false;
-    guarded("writer.disk", () => this.#file.settle());
-  }
-
-  /**
-   * Checkpoints are the thread's work, if it can be had; it only has to hear that there is a new line. It cannot make one
-   * while lines are written here without a pause.
-   */
-  #seeToCheckpoint(seal: Sealer): void {
-    if (!this.#joined) this.#join();
-    const { checkpointAt, since } = seal.last;
-    if (!this.crew.available ? seal.dueAt <= Date.now() : since > 2 * seal.settings.records) {
-      return this.#checkpoint(seal, this.#exiting ? "stop" : "interval");
-    }
-    if (this.#exiting) return this.#checkpoint(seal, "stop");
-    if (checkpointAt !== this.#checkpointSeen || since === seal.settings.records) this.crew.nudge();
-    this.#checkpointSeen = checkpointAt;
-  }
-
-  #checkpoint(seal: Sealer, reason: "interval" | "stop"): void {
-    writeCheckpoint(reason, this.#ring, this.#file, this.#claim, seal);
   }
 
   /** Takes the right to write, unless a failed attempt was a moment ago. */
@@ -272,6 +213,7 @@ export class Writer implements Member {
   }
 
   #join(): void {
+    if (this.#joined) return;
     this.#joined = true;
     this.crew.join(this, this.settings.threadFile);
   }
@@ -296,9 +238,16 @@ export class Writer implements Member {
   /** Writes what waits on this thread; false when it could not all be written. */
   #drainHere(waitMs: number): boolean {
     if (!this.#take(waitMs)) return false;
-    try {
+    return this.#holdingClaim(() => {
       drain(this.#ring, this.#way);
       this.#settled();
+    });
+  }
+
+  /** Does the work, and gives the right to write back; false when it failed. */
+  #holdingClaim(work: () => void): boolean {
+    try {
+      work();
       return true;
     } catch (error) {
       this.#failed(error as Error);
@@ -319,7 +268,7 @@ export class Writer implements Member {
   #takeFromDead(): void {
     this.#claim.seize();
     try {
-      settleFlight(this.#ring, this.settings, this.crew.formats, this.#seal);
+      settleFlight(this.#ring, this.settings, this.crew.formats, this.#way.seal);
     } catch (error) {
       this.#failed(error as Error);
     }
@@ -352,7 +301,7 @@ export class Writer implements Member {
    */
   finish(waitMs: number, exiting: boolean): number {
     this.#exiting ||= exiting;
-    this.#settleFile();
+    this.#plain.settle();
     if (!this.#take(waitMs)) this.#takeOverFromWrite();
     this.#claim.release();
     this.#retryAt = 0;
@@ -360,20 +309,10 @@ export class Writer implements Member {
       this.#gap.tell(true);
       this.#drainHere(0);
     }
-    if (this.#seal && this.#ring.pendingBytes === 0) this.#endChain(this.#seal);
-    return this.#ring.pendingLines;
-  }
-
-  /* A process that lives on after a signal goes on with the chain. */
-  #endChain(seal: Sealer): void {
-    if (!seal.isOpen || !this.#take(0)) return;
-    try {
-      this.#checkpoint(seal, "stop");
-    } catch (error) {
-      this.#failed(error as Error);
-    } finally {
-      this.#claim.release();
+    if (this.#seal && this.#ring.pendingBytes === 0 && this.#take(0)) {
+      this.#holdingClaim(() => this.#seal?.end());
     }
+    return this.#ring.pendingLines;
   }
 
   /* The thread has been inside `write` for long: the disk stalls. Looking at the file waits for that `write`. */

@@ -13,7 +13,8 @@ import type { GapReport } from "./gap.js";
 import type { WriterSettings } from "./protocol.js";
 import type { Printable } from "./ring.js";
 import type { Retired } from "./seal/retired.js";
-import { type FileHealth, Writer } from "./writer.js";
+import type { FileHealth } from "./file-health.js";
+import { Writer } from "./writer.js";
 
 /** At the end of the process: how long to wait for the thread's last `write` before taking over from it. */
 const EXIT_WAIT_MS = 2000;
