@@ -94,7 +94,8 @@ class Audit {
    * @param options - for a DataSource `{ tables, rows, consistency, … }`, for a client `{ service }`
    * @returns how to leave the target as it was; `audit.stop()` does the same
    * @throws {AuditError} `AUDIT_NOT_STARTED`, `AUDIT_TARGET_UNKNOWN`, `AUDIT_DATABASE_UNSUPPORTED`,
-   *   `AUDIT_FIELD_UNKNOWN`, `AUDIT_OPTION_INVALID`, `AUDIT_OUTBOX_UNSUPPORTED`; on SQLite `AUDIT_OUTBOX_MISSING`
+   *   `AUDIT_FIELD_UNKNOWN`, `AUDIT_OPTION_INVALID`, `AUDIT_OUTBOX_UNSUPPORTED`; on PostgreSQL `AUDIT_PEER_MISSING`; on
+   *   SQLite `AUDIT_OUTBOX_MISSING`
    * @example
    * audit.attach(dataSource);
    * audit.attach(axiosInstance, { service: "apollo" });

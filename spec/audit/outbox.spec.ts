@@ -333,6 +333,16 @@ describe("an outbox", () => {
     assert.throws(() => attach(dataSource, { createOutbox: false }), { code: "AUDIT_OUTBOX_MISSING" });
   });
 
+  it("outside of the main database of SQLite is an error of the attach, before initialize() and after it", async () => {
+    start();
+    const options = { outboxTable: "other.box" };
+    const refused = { code: "AUDIT_OPTION_INVALID" };
+    const later = new DataSource({ type: "sqljs", entities: [patient] });
+    assert.throws(() => attach(later, options), refused);
+    const dataSource = await open({ type: "sqljs" });
+    assert.throws(() => attach(dataSource, options), refused);
+  });
+
   it("is refused where no record can be written into the application's transactions", async () => {
     const dataSource = await open({ type: "sqljs" });
     start();

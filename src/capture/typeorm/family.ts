@@ -149,6 +149,13 @@ export interface Family {
   /** How it captures, and what that cannot see. */
   readonly blind: Blind;
   /**
+   * Looks at what can be wrong before there is a connection, so that an attach before `initialize()` fails as one after it.
+   *
+   * @param table - of the outbox, if there is one
+   * @throws {AuditError} what `start` or `outbox` would throw
+   */
+  check?(table: OutboxTable | undefined): void;
+  /**
    * Starts on an initialised DataSource.
    *
    * @param outbox - where to write what is about to be committed; what was written there is not told to `sink`

@@ -11,7 +11,7 @@ import { fault } from "../../health.js";
 import type { Family } from "./family.js";
 import { PostgresStore } from "./outbox/postgres.js";
 import { Library } from "./postgres/library.js";
-import { loadParser } from "./postgres/parser.js";
+import { loadParser, requireLibrary } from "./postgres/parser.js";
 import { clientsOf, queryClassOf, type PgClient, type PgPool } from "./postgres/pg.js";
 import { Session } from "./postgres/session.js";
 
@@ -37,6 +37,7 @@ export const postgres: Family = {
     "CALL, DO and texts of several statements with COMMIT or ROLLBACK among them, outside of a transaction: a crash leaves a statement record with the outcome unknown in the place of their records.",
     "Not in the outbox, but told from memory: what such a text changes that begins inside of a transaction, and what stands in PREPARE TRANSACTION in it; behind a pooler, all such texts, CALL and DO.",
   ],
+  check: () => void requireLibrary(),
   start(dataSource, sink, scope, limits, outbox) {
     const driver = dataSource.driver as unknown as PostgresDriver;
     const pool = driver.master;

@@ -15,7 +15,7 @@ import type { SqliteConnection } from "./sqlite/connection.js";
 import { SqliteRecorder } from "./sqlite/recorder.js";
 import { Triggers } from "./sqlite/schema.js";
 import { SqljsConnection, type SqljsDatabase } from "./sqlite/sqljs.js";
-import { openStore, type Box } from "./sqlite/outbox.js";
+import { checkTable, openStore, type Box } from "./sqlite/outbox.js";
 
 const boxes = new WeakMap<DataSource, Box>();
 
@@ -33,6 +33,8 @@ export const sqlite: Family = {
     "Rows that OR REPLACE deletes because of a unique index on an expression.",
     "The content of a value longer than 16 MiB: its length is recorded.",
   ],
+
+  check: (table) => void (table && checkTable(table)),
 
   outbox(dataSource, table) {
     const box: Box = { table, recorder: undefined };

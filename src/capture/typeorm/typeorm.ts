@@ -12,6 +12,7 @@ import { AuditError } from "../../errors.js";
 import { fault, guarded } from "../../health.js";
 import type { Emit, Undo } from "../capture.js";
 import type { RowEvent } from "../event.js";
+import { mayHaveAudited } from "./declared.js";
 import type { Decorations } from "./entity.js";
 import { familyOf } from "./families.js";
 import type { Blind, ChangeSink, Family, FamilyLimits, RowChange, RowOutcome, TableScope } from "./family.js";
@@ -89,6 +90,7 @@ const DEFAULTS: FamilyLimits = { maxRowsPerStatement: 1000, maxImageBytes: 64 * 
  * destroyed and initialised anew. `undo` stops for good, and gives everything back.
  *
  * @throws {AuditError} `AUDIT_DATABASE_UNSUPPORTED`: not an SQL database
+ * @throws {AuditError} `AUDIT_PEER_MISSING`: the way of this database needs a package that is not installed
  * @throws {AuditError} `AUDIT_FIELD_UNKNOWN`: a decorator names a field that the entity does not have
  */
 export function captureDataSource(
@@ -167,6 +169,9 @@ export function captureDataSource(
   };
 
   if (dataSource.isInitialized) start();
+  else if (options.tables === "all" || mayHaveAudited(dataSource, options.decorations)) {
+    family.check?.(choice && outboxTable(choice.table, choice.create));
+  }
   const unwatch = watchLifetime(dataSource, {
     // Within `initialize()` the application's start is ours to report to, not to break.
     initialized: () => {

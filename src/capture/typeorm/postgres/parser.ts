@@ -44,7 +44,8 @@ export function loadParser(): Promise<SqlParser> {
   }));
 }
 
-function requireLibrary(): LibPgQuery {
+/** @throws {AuditError} `AUDIT_PEER_MISSING` */
+export function requireLibrary(): LibPgQuery {
   try {
     return require("libpg-query") as LibPgQuery;
   } catch (cause) {

@@ -31,23 +31,26 @@ export interface Box {
   end?: Undo;
 }
 
+/** @throws {AuditError} `AUDIT_OPTION_INVALID`: the table is not in the main database */
+export function checkTable({ schema, name }: OutboxTable): void {
+  if (schema === null || schema === "main") return;
+  const found = JSON.stringify(`${schema}.${name}`);
+  throw new AuditError("AUDIT_OPTION_INVALID", [
+    "audit.attach.outboxTable",
+    found,
+    "a name without a schema",
+  ]);
+}
+
 /**
  * A connection of our own to a file; else the application's, while no transaction is open on it.
  *
  * @throws {AuditError} `AUDIT_OPTION_INVALID`: the table is not in the main database
  */
 export function openStore(dataSource: DataSource, box: Box): OutboxStore {
-  const { schema, name } = box.table;
+  checkTable(box.table);
   const connection = (): SqliteRecorder | undefined => box.recorder;
-  if (schema !== null && schema !== "main") {
-    const found = JSON.stringify(`${schema}.${name}`);
-    throw new AuditError("AUDIT_OPTION_INVALID", [
-      "audit.attach.outboxTable",
-      found,
-      "a name without a schema",
-    ]);
-  }
-  const full = `main.${quoted(name)}`;
+  const full = `main.${quoted(box.table.name)}`;
   const { options, driver } = dataSource;
   if (options.type === "sqljs") {
     const saved = options.autoSave ? tellSavedOnly(driver as unknown as SqljsDriver, box) : undefined;
