@@ -22,7 +22,11 @@ import { Session } from "./session.js";
 import { type ShipmentHealth, shippingHealth } from "./ship/shipping.js";
 import type { AttachOptions } from "./targets.js";
 import type { Viewer, ViewerOptions } from "./viewer/viewer.js";
+import { timeLimit } from "./within.js";
 import { flush, type Flushed, type FlushOptions, writerHealth, type WriterHealth } from "./writer/writers.js";
+
+/** Longest wait of `stop`, in milliseconds. An outbox gives up as soon. */
+const STOP_MS = 5000;
 
 /** How the audit itself is doing. */
 export interface AuditHealth {
@@ -82,8 +86,9 @@ class Audit {
   async stop(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
+    const left = timeLimit(STOP_MS);
     await session?.end();
-    await flush().catch((error: unknown) => fault("audit.stop", error));
+    await flush({ timeoutMs: STOP_MS }, left()).catch((error: unknown) => fault("audit.stop", error));
   }
 
   /**
@@ -225,9 +230,10 @@ class Audit {
    */
   async flush(options?: FlushOptions): Promise<Flushed> {
     const timeoutMs = options?.timeoutMs ?? 5000;
+    const left = timeLimit(timeoutMs);
     const drained = (await this.#session?.drain(timeoutMs)) ?? true;
     if (!drained) throw new AuditError("AUDIT_FLUSH_TIMEOUT", ["the outbox", "Some", timeoutMs]);
-    return flush(options);
+    return flush(options, left());
   }
 
   /**

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, r
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import log4js from "log4js";
 import { DataSource, EntitySchema, type DataSourceOptions } from "typeorm";
 import {
@@ -342,6 +343,32 @@ describe("an outbox", () => {
     const dataSource = await open({ type: "sqljs" });
     assert.throws(() => attach(dataSource, options), refused);
   });
+
+  it(
+    "whose database does not answer holds audit.stop() up for its five seconds, and no longer",
+    { skip: servers[0]!.reason ?? false },
+    async () => {
+      const { options, make, drop } = servers[0]!;
+      await drop();
+      await make();
+      const dataSource = await open(options);
+      start();
+      attach(dataSource);
+      await dataSource.getRepository(Patient).save(row("a"));
+      await audit.flush();
+      const holder = await new DataSource(options).initialize();
+      await holder.query("BEGIN; LOCK TABLE audit_outbox");
+      try {
+        const stopped = audit.stop().then(() => "stopped");
+        // Both timers are of one event loop: whatever else the machine does, the earlier one comes first.
+        assert.equal(await Promise.race([stopped, sleep(7500, "still stopping")]), "stopped");
+      } finally {
+        await holder.destroy();
+        await dataSource.destroy();
+        await drop();
+      }
+    },
+  );
 
   it("is refused where no record can be written into the application's transactions", async () => {
     const dataSource = await open({ type: "sqljs" });

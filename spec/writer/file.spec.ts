@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import fs, {
   chmodSync,
   existsSync,
@@ -15,7 +16,7 @@ import fs, {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
@@ -291,6 +292,18 @@ describe("flush", () => {
       unlinkSync(join(folder, "a.log"));
       await flush();
       assert.deepEqual(linesOf(folder, "a"), ["1"]);
+    }));
+
+  it("does not wait for ever for a disk that does not answer", () =>
+    withWriter({}, async (writer, folder) => {
+      const path = join(folder, "a.log");
+      writer.write("1", "os");
+      unlinkSync(path);
+      // Opening it to sync it waits for somebody who writes.
+      execFileSync("mkfifo", [path]);
+      await assert.rejects(flush({ timeoutMs: 20, fsync: true }), { code: "AUDIT_FLUSH_TIMEOUT" });
+      await writeFile(path, "");
+      unlinkSync(path);
     }));
 });
 

@@ -6,6 +6,7 @@
 import { dirname } from "node:path";
 import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
+import { within } from "../within.js";
 import type { FormatSettings } from "../record/formatter.js";
 import type { Witnessed } from "../seal/checkpoint.js";
 import type { Crew, Member } from "./crew.js";
@@ -334,9 +335,10 @@ export class Writer implements Member {
       else this.#drainHere(0);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
+    if (!fsync) return true;
     const { path } = this.settings;
-    if (fsync) await Promise.all([this.#retiring.synced(), syncPath(path), syncFolder(dirname(path))]);
-    return true;
+    const synced = Promise.all([this.#retiring.synced(), syncPath(path), syncFolder(dirname(path))]);
+    return within(deadline - performance.now(), () => synced.then(() => true), false);
   }
 
   close(): void {

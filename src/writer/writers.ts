@@ -113,11 +113,15 @@ export interface FlushOptions {
 /**
  * Resolves when every line accepted so far stands in its file.
  *
+ * @param leftMs - how much of the time is left, if the caller has waited for something else before
  * @returns how many lines were written since the last flush
  * @throws {AuditError} `AUDIT_FLUSH_TIMEOUT`: some still wait; they stay queued
  */
-export async function flush({ timeoutMs = 5000, fsync = false }: FlushOptions = {}): Promise<Flushed> {
-  const late = await lateWriter(timeoutMs, fsync);
+export async function flush(
+  { timeoutMs = 5000, fsync = false }: FlushOptions = {},
+  leftMs = timeoutMs,
+): Promise<Flushed> {
+  const late = await lateWriter(leftMs, fsync);
   if (late) throw new AuditError("AUDIT_FLUSH_TIMEOUT", [late.settings.path, late.queuedLines, timeoutMs]);
   const total = written();
   const since = total - flushed;

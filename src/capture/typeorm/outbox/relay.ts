@@ -5,6 +5,7 @@
  * @module
  */
 import { fault } from "../../../health.js";
+import { timeLimit, within } from "../../../within.js";
 import type { OutboxRow, OutboxStore } from "./store.js";
 
 /** What became of all that was handed to the log: on file, still waiting, or some of it dropped for want of room. */
@@ -22,6 +23,7 @@ const IDLE_MS = 2000;
 const BACK_OFF_MS = [100, 500, 2000, 10_000];
 /** How long a batch may wait for its file while the table's lock is held. */
 const SETTLE_MS = 2000;
+/** Longest end: handing on what is there, and closing the connection. */
 const STOP_MS = 5000;
 
 /** How a run ended: nothing is left to do, the file is awaited, or the database or the log did not work. */
@@ -55,10 +57,14 @@ export class Relay {
 
   /** Resolves when, after `first`, the table was found empty once more; false if that takes too long. */
   drain(timeoutMs: number, first: () => Promise<void>): Promise<boolean> {
-    return within(timeoutMs, async (late) => {
-      await first();
-      return this.#drain(late, false);
-    });
+    return within(
+      timeoutMs,
+      async (late) => {
+        await first();
+        return this.#drain(late, false);
+      },
+      false,
+    );
   }
 
   /** Hands on what is not in the table. The intent that is there in its stead is deleted when that is on file. */
@@ -93,14 +99,15 @@ export class Relay {
       this.#store.takeNow((rows) => this.#tell(rows));
       return;
     }
-    await within(STOP_MS, (late) => this.#drain(late, true));
+    const left = timeLimit(STOP_MS);
+    await within(left(), (late) => this.#drain(late, true), false);
     this.#stopping = true;
     clearTimeout(this.#timer);
-    await within(STOP_MS, async () => {
+    const close = async (): Promise<void> => {
       await this.#running;
       await this.#store.close();
-      return true;
-    });
+    };
+    await within(left(), close, undefined);
   }
 
   #run(): void {
@@ -160,23 +167,5 @@ export class Relay {
       this.#emitted.add(id);
     }
     return rows.map(({ id }) => id);
-  }
-}
-
-/** The work's result, or false after this time. Keeps the process alive: our connections do not. */
-async function within(timeoutMs: number, work: (late: () => boolean) => Promise<boolean>): Promise<boolean> {
-  let isLate = false;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => {
-      isLate = true;
-      resolve(false);
-    }, timeoutMs);
-  });
-  try {
-    return await Promise.race([work(() => isLate), late]);
-  } finally {
-    isLate = true;
-    clearTimeout(timer);
   }
 }
