@@ -21,8 +21,6 @@ export interface Database {
   readonly family?: Family | undefined;
   /** Whether the changes go through an outbox. */
   readonly outbox?: boolean;
-  /** Types of records that are told from memory all the same. */
-  readonly beside?: readonly string[];
   /** A reason to skip all, or `null`. */
   unavailable(): Promise<string | null>;
   /** Options of a DataSource on an empty database; entities are added. */

@@ -16,7 +16,7 @@ import { typeormVersion } from "../coverage.js";
 import { outboxServers, type OutboxServer } from "../../support/outbox-servers.js";
 import { assertRecord, type WrittenRecord } from "../../support/schema.js";
 import { options } from "./killed/entry.js";
-import { setUp, slow, steps, type Kind } from "./killed/steps.js";
+import { setUp, slow, type Kind } from "./killed/steps.js";
 
 const WORKERS = 3;
 const kills = Number(process.env["OUTBOX_KILLS"] ?? (typeormVersion().startsWith("1") ? 12 : 3));
@@ -144,7 +144,6 @@ async function within(server: OutboxServer, work: (place: Place) => Promise<void
 
 for (const server of outboxServers(database)) {
   const kind = server.options.type as Kind;
-  if (steps[kind].length === 0) continue;
   describe(`kill -9 around statements that commit by themselves, on ${kind}`, () => {
     it(`at any moment takes no record along (seed ${seed})`, async (context) => {
       if (server.reason !== null) return context.skip(server.reason);

@@ -10,8 +10,6 @@ for (const bare of [mariadb, mysqlStandIn]) {
     ...bare,
     name: `${bare.name} with an outbox`,
     outbox: true,
-    // It commits by itself.
-    beside: ["TRUNCATE"],
   };
   describeOperations(database);
   describeScenarios(database);

@@ -35,7 +35,8 @@ export function mysqlFamily(adjust: (settings: Settings) => Settings = (settings
     ],
     outbox: (dataSource, table) => new MysqlStore(dataSource, table),
     besideOutbox: [
-      "Not in the outbox, but told from memory: TRUNCATE, CALL, writes under LOCK TABLES, tables without transactions, and prepared statements (`connection.execute`) outside of a transaction.",
+      "TRUNCATE; and outside of a transaction CALL and other code, tables without transactions, views, and prepared statements (`connection.execute`): a crash leaves a statement record with the outcome unknown in the place of their records.",
+      "Not in the outbox, but told from memory: writes under LOCK TABLES; what tables without transactions, and code that commits, change inside of a transaction; all these right after SET TRANSACTION.",
     ],
     start(dataSource, sink, scope, limits, outbox) {
       const pools = dataSource.driver as unknown as Pools;

@@ -26,7 +26,18 @@ export const setUp: Record<Kind, readonly string[]> = {
     `CREATE PROCEDURE slow(request text) LANGUAGE plpgsql AS $$ BEGIN
        INSERT INTO entry (request, name) VALUES (request, 'one'); COMMIT; PERFORM pg_advisory_xact_lock(4711); END $$`,
   ],
-  mariadb: [],
+  mariadb: [
+    "CREATE TABLE truth (seq bigint AUTO_INCREMENT PRIMARY KEY, request text, name text)",
+    `CREATE TRIGGER truth AFTER INSERT ON entry FOR EACH ROW
+       INSERT INTO truth (request, name) VALUES (NEW.request, NEW.name)`,
+    `CREATE PROCEDURE two(request text) BEGIN
+       INSERT INTO entry (request, name) VALUES (request, 'one');
+       INSERT INTO entry (request, name) VALUES (request, 'two'); END`,
+    `CREATE PROCEDURE half(request text) BEGIN
+       INSERT INTO entry (request, name) VALUES (request, 'one'); SIGNAL SQLSTATE '45000'; END`,
+    `CREATE PROCEDURE slow(request text) BEGIN
+       INSERT INTO entry (request, name) VALUES (request, 'one'); DO GET_LOCK('4711', 60); END`,
+  ],
 };
 
 export const steps: Record<Kind, readonly Step[]> = {
@@ -44,7 +55,21 @@ export const steps: Record<Kind, readonly Step[]> = {
     (request) => ["BEGIN", row(request, "one"), "COMMIT; BEGIN", row(request, "two"), "COMMIT"],
     (request) => [row(request, "one")],
   ],
-  mariadb: [],
+  mariadb: [
+    (request) => [`CALL two('${request}')`],
+    (request) => [`CALL half('${request}')`],
+    (request) => [`BEGIN NOT ATOMIC ${row(request, "one")}; ${row(request, "two")}; END`],
+    (request) => [`EXECUTE IMMEDIATE "${row(request, "one")}"`],
+    (request) => [`/*! ${row(request, "one")} */`],
+    (request) => [`BEGIN; ${row(request, "one")}; COMMIT; ${row(request, "two")}`],
+    (request) => [
+      "BEGIN",
+      row(request, "one"),
+      "CREATE TABLE IF NOT EXISTS other (id int)",
+      row(request, "two"),
+    ],
+    (request) => [row(request, "one")],
+  ],
 };
 
 /** Does the step, whatever it comes to. */
@@ -61,5 +86,9 @@ export const slow: Record<Kind, Readonly<Record<string, string>>> = {
     "a procedure": "CALL slow('1.0')",
     "a block of code": `DO $$ BEGIN ${row("1.0", "one")}; COMMIT; PERFORM pg_advisory_xact_lock(4711); END $$`,
   },
-  mariadb: {},
+  mariadb: {
+    "a procedure": "CALL slow('1.0')",
+    "a block": `BEGIN NOT ATOMIC ${row("1.0", "one")}; DO GET_LOCK('4711', 60); END`,
+    "code in a comment": `/*! BEGIN NOT ATOMIC ${row("1.0", "one")}; DO GET_LOCK('4711', 60); END */`,
+  },
 };

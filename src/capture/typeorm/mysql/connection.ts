@@ -9,22 +9,23 @@ import { AsyncResource } from "node:async_hooks";
 import { currentContext, type AuditContext } from "../../../context/context.js";
 import { fault } from "../../../health.js";
 import type { Undo } from "../../capture.js";
+import { Intents } from "../outbox/intent.js";
 import type { OutboxTarget, ChangeSink, FamilyLimits, RowChange, TableScope } from "../family.js";
 import type { Catalog } from "./catalog.js";
-import { runDelete } from "./delete.js";
-import type { Raw } from "./image.js";
-import { runInsert } from "./insert.js";
-import { scan, splitStatements } from "./scan.js";
+import { splitStatements } from "./scan.js";
+import { askNames, SessionFacts } from "./session.js";
+import { intentSql } from "./intent.js";
+import { Keeper } from "./keeper.js";
 import { Outbox } from "./outbox.js";
 import { isCompound, partOf, together } from "./several.js";
-import { declareVariables, settingsOf, settingsQuery, type Settings } from "./settings.js";
-import { readStatement, unread, type Statement, type TableRef, type Tokens } from "./statement.js";
+import type { Settings } from "./settings.js";
+import { readStatement, unread, type Statement, type Tokens } from "./statement.js";
 import { Targets } from "./targets.js";
 import { changesOf, toldStatement, type ToldStatement } from "./told.js";
 import { Transaction } from "./transaction.js";
-import { runUpdate } from "./update.js";
-import { takesExtra, Wire, type Answer, type Command, type Connection, type Header } from "./wire.js";
-import { Work, type Done, type Session } from "./work.js";
+import { takesExtra, Wire, type Answer, type Command, type Connection } from "./wire.js";
+import { Work, type Done } from "./work.js";
+import { isWrite, runPlan } from "./write.js";
 
 /** What all connections of a DataSource share. */
 export interface Shared {
@@ -63,10 +64,11 @@ export class ConnectionCapture {
   readonly #transaction: Transaction;
   readonly #targets: Targets;
   readonly #outbox: Outbox | null;
+  readonly #intents: Intents | null;
+  readonly #keeper: Keeper;
+  readonly #facts: SessionFacts;
   readonly #queue: Job[] = [];
   readonly #undo: Undo;
-  #settings: Settings | null = null;
-  #header: Header | null = null;
   #underWay: Statement | null = null;
   #busy = false;
   #dead = false;
@@ -74,16 +76,19 @@ export class ConnectionCapture {
   constructor(connection: Connection, shared: Shared) {
     this.#shared = shared;
     this.#wire = new Wire(connection);
-    this.#transaction = new Transaction(shared.sink, shared.limits);
-    this.#targets = new Targets(shared, (sql) => this.#text(sql));
-    const { outbox } = shared;
+    const { outbox, sink } = shared;
+    const ask = (sql: string): Promise<Answer> => this.#wire.ask(sql);
+    this.#intents = outbox ? new Intents(outbox, sink, intentSql(ask)) : null;
+    this.#transaction = new Transaction(this.#intents ?? sink, shared.limits);
+    this.#targets = new Targets(shared, (sql) => askNames(this.#wire, sql));
     this.#outbox =
-      outbox === undefined
-        ? null
-        : new Outbox(outbox, this.#transaction, {
-            ask: (sql) => this.#wire.ask(sql),
-            end: (how) => this.#end(how),
-          });
+      outbox && this.#intents
+        ? new Outbox(outbox, this.#transaction, this.#intents, { ask, end: (how) => this.#end(how) })
+        : null;
+    this.#facts = new SessionFacts(this.#wire, shared, this.#transaction, this.#targets);
+    this.#keeper = new Keeper(this.#outbox, this.#targets, (sql, values) =>
+      toldStatement(sql, this.#facts.settings, values),
+    );
     const undo = this.#wire.intercept((command) => this.#take(command));
     const closed = (): void => this.#lost();
     connection.stream.once("close", closed);
@@ -106,12 +111,17 @@ export class ConnectionCapture {
 
   #next(): void {
     this.#underWay = null;
+    if (this.#outbox?.due && !this.#dead) {
+      this.#busy = true;
+      void this.#outbox.settle().then(() => this.#next());
+      return;
+    }
     const job = this.#queue.shift();
     this.#busy = job !== undefined;
     if (!job) return;
     const { command } = job;
     if (!this.#wire.isQuery(command)) {
-      void this.#forwardOther(command);
+      void this.#forwardOther(job);
     } else if (harmless.test(command.sql) && !this.#severalAllowed) {
       this.#forward(command, other);
     } else {
@@ -124,39 +134,47 @@ export class ConnectionCapture {
   }
 
   /** Commands that are no text: prepared statements, ping, reset. */
-  async #forwardOther(command: Command): Promise<void> {
-    const sql = (command as { statement?: { query?: unknown } }).statement?.query;
-    if (this.#transaction.pending.length > 0 && typeof sql === "string") {
-      const list = this.#scan(sql) ?? [];
-      const refused = await this.#outbox?.beforeCommit(readStatement({ sql, list }), { sql, list });
-      if (refused) {
-        this.#deliver(command, refused);
-        return;
-      }
+  async #forwardOther({ command, context }: Job): Promise<void> {
+    const refused = this.#outbox ? await this.#beforePrepared(command, context) : null;
+    if (refused) {
+      this.#deliver(command, refused);
+      return;
     }
     this.#wire.forward(command, (answer) => {
       const kind = command.constructor.name;
       if (kind === "ChangeUser" || kind === "ResetConnection") {
         this.#transaction.reset();
-        this.#settings = null;
+        this.#facts.forget();
       } else if (kind === "Execute") {
-        this.#executed(command, answer);
+        this.#executed(command, answer, context);
       }
       this.#ended(answer);
     });
   }
 
-  #executed(command: Command, answer: Answer): void {
+  /** The error that the application is to get, if what is changed cannot be recorded. */
+  async #beforePrepared(command: Command, context: AuditContext | undefined): Promise<Answer | null> {
+    const { statement: prepared, values } = command as Executed;
+    const sql = prepared?.query;
+    if (typeof sql !== "string") return null;
+    const list = this.#facts.scan(sql);
+    const statement = list ? readStatement({ sql, list }) : other;
+    const refused = await this.#outbox!.beforeCommit(statement, { sql, list: list ?? [] });
+    if (refused || command.constructor.name !== "Execute") return refused;
+    return this.#keeper.declare(statement, sql, context, { values: Array.isArray(values) ? values : [] });
+  }
+
+  #executed(command: Command, answer: Answer, context: AuditContext | undefined): void {
     const { statement: prepared, values: given } = command as Executed;
     const sql = prepared?.query;
     if (typeof sql !== "string") return;
     const values = Array.isArray(given) ? given : [];
-    const context = currentContext();
-    const tokens = this.#scan(sql);
+    const tokens = this.#facts.scan(sql);
     const statement = tokens ? readStatement({ sql, list: tokens }) : other;
     this.#transaction.answered(statement, answer);
+    if (!answer.error?.fatal) this.#outbox?.answered(answer);
     if (answer.error) return;
-    const told = (): ToldStatement => toldStatement(sql, this.#settings, values);
+    const told = (): ToldStatement => toldStatement(sql, this.#facts.settings, values);
     const changes = this.#targets.opaque(statement, told, answer, context);
     this.#transaction.changed({ changes, statement: null }, false);
   }
@@ -172,10 +190,10 @@ export class ConnectionCapture {
 
   /** Follows the transaction; keeps what a statement says of later ones. */
   #note(statement: Statement, answer: Answer): void {
-    this.#header ??= answer.headers[0] ?? null;
+    this.#facts.heard(answer);
     if (answer.error?.fatal) return;
     this.#transaction.answered(statement, answer);
-    this.#outbox?.answered();
+    this.#outbox?.answered(answer);
     if (statement.kind === "definition") this.#targets.defined(statement, answer);
     if (statement.kind === "use" && !answer.error) this.#targets.use(statement.table?.name ?? null);
   }
@@ -190,6 +208,7 @@ export class ConnectionCapture {
     if (this.#dead) return;
     this.#dead = true;
     this.#transaction.lost(this.#underWay);
+    this.#intents?.lost();
     const error = answer?.error ?? this.#wire.closedBy;
     for (const { command } of this.#queue.splice(0)) {
       if (error) command.onResult?.(error);
@@ -199,8 +218,8 @@ export class ConnectionCapture {
 
   async #plan({ command, context }: Job, sql: string): Promise<void> {
     try {
-      await this.#prepare();
-      const tokens = this.#scan(sql);
+      await this.#facts.prepare();
+      const tokens = this.#facts.scan(sql);
       const statements = tokens ? splitStatements(tokens) : [];
       if (tokens && statements.length > 1 && this.#severalAllowed) {
         await this.#several(command, context, sql, statements);
@@ -211,7 +230,7 @@ export class ConnectionCapture {
       const list = statements[0] ?? [];
       const work = await this.#workFor(statement, { sql, list }, context, command);
       if (work) {
-        const done = await this.#inTransaction(work.table.transactional, () => this.#run(work, statement));
+        const done = await this.#keeper.run(work, statement, sql, context, () => this.#run(work, statement));
         this.#deliver(command, done.answer);
         return;
       }
@@ -219,16 +238,27 @@ export class ConnectionCapture {
       const refused = await this.#outbox?.beforeCommit(told, { sql, list });
       if (refused) {
         this.#deliver(command, refused);
-      } else if (await this.#changesRows(told, context)) {
-        const done = await this.#inTransaction(true, () => this.#runUnplanned(command, told, sql, context));
-        this.#deliver(command, done.answer);
+      } else if ((await this.#keeper.how(null, told, context)) === "transaction") {
+        const run = (): Promise<Done> => this.#runUnplanned(command, told, sql, context);
+        this.#deliver(command, (await this.#keeper.run(null, told, sql, context, run)).answer);
       } else {
-        this.#forwardUnplanned(command, told, sql, context);
+        await this.#forwardDeclared(command, told, sql, context);
       }
     } catch (error) {
       fault("capture.mysql", error);
       this.#forward(command, other);
     }
+  }
+
+  async #forwardDeclared(
+    command: Command,
+    statement: Statement,
+    sql: string,
+    context: AuditContext | undefined,
+  ): Promise<void> {
+    const refused = await this.#keeper.declare(statement, sql, context);
+    if (refused) this.#deliver(command, refused);
+    else this.#forwardUnplanned(command, statement, sql, context);
   }
 
   #forwardUnplanned(
@@ -250,7 +280,7 @@ export class ConnectionCapture {
     answer: Answer,
     context: AuditContext | undefined,
   ): readonly RowChange[] {
-    return this.#targets.opaque(statement, () => toldStatement(sql, this.#settings), answer, context);
+    return this.#targets.opaque(statement, () => toldStatement(sql, this.#facts.settings), answer, context);
   }
 
   /** Each statement of the string by itself, as the server does; the results are put together again. */
@@ -263,7 +293,9 @@ export class ConnectionCapture {
     const parts = statements.map((list) => partOf(sql, list));
     const read = parts.map(readStatement);
     if (parts.some(({ list }) => isCompound(list))) {
-      this.#forwardUnplanned(command, unread, sql, context);
+      const refused = await this.#outbox?.beforeCommit(unread, parts[0]!);
+      if (refused) this.#deliver(command, refused);
+      else await this.#forwardDeclared(command, unread, sql, context);
       return;
     }
     const answers: Answer[] = [];
@@ -272,11 +304,11 @@ export class ConnectionCapture {
       await this.#settleDoubt(statement, part.sql);
       const work = await this.#workFor(statement, part, context, command);
       const refused = work ? null : await this.#outbox?.beforeCommit(statement, part);
-      const recorded = work ? work.table.transactional : await this.#changesRows(statement, context);
       const run = (): Promise<Done> =>
         work ? this.#run(work, statement) : this.#runUnplanned(command, statement, part.sql, context);
-      const answer = refused ?? (await this.#inTransaction(recorded, run)).answer;
+      const answer = refused ?? (await this.#keeper.run(work, statement, part.sql, context, run)).answer;
       answers.push(answer);
+      if (this.#outbox?.due && !answer.error?.fatal) await this.#outbox.settle();
       if (answer.error) break;
     }
     this.#deliver(command, together(answers));
@@ -307,7 +339,7 @@ export class ConnectionCapture {
     if (!isWrite(statement) || context?.muted) return null;
     const table = await this.#targets.concerned(statement.table);
     if (!table || table.base !== null) return null;
-    return new Work(this.#session(), tokens, table, context, {
+    return new Work(this.#facts.session(this.#shared.limits), tokens, table, context, {
       run: (text, more) => this.#wire.replace(command, text, more),
       runWithExtra: (text) => this.#wire.replaceWithExtra(command, text),
       takesExtra: takesExtra(command),
@@ -323,22 +355,10 @@ export class ConnectionCapture {
     else if (answer.error?.fatal) this.#brokeOff(work);
     else this.#note(statement, answer);
     if (!answer.error) {
-      const told = changesOf(changes, work.tokens.sql, this.#settings);
+      const told = changesOf(changes, work.tokens.sql, this.#facts.settings);
       this.#transaction.changed(told, !work.table.transactional);
     }
     return done;
-  }
-
-  /** A write whose rows are not told apart, to a table that is recorded. */
-  async #changesRows(statement: Statement, context: AuditContext | undefined): Promise<boolean> {
-    if (!this.#outbox || statement.kind !== "opaque" || statement.anywhere || context?.muted) return false;
-    for (const ref of statement.tables) if (await this.#targets.concerned(ref)) return true;
-    return false;
-  }
-
-  /** With an outbox, what is recorded is committed with its records. */
-  #inTransaction(recorded: boolean, run: () => Promise<Done>): Promise<Done> {
-    return this.#outbox && recorded ? this.#outbox.around(run) : run();
   }
 
   async #end(how: "COMMIT" | "ROLLBACK"): Promise<Answer> {
@@ -365,61 +385,4 @@ export class ConnectionCapture {
     if (harmless.test(sql)) return;
     if (this.#transaction.isInDoubt(statement)) this.#transaction.resolve(await this.#wire.ask("DO 0"));
   }
-
-  /** Reads what the session allows, once, and again after a SET that may have changed it. */
-  async #prepare(): Promise<void> {
-    if (this.#settings) return;
-    const ok = await this.#wire.ask(declareVariables);
-    this.#header ??= ok.headers[0] ?? null;
-    this.#transaction.resolve(ok);
-    const answer = await this.#wire.ask(settingsQuery);
-    if (answer.error) throw answer.error;
-    const [row] = answer.rows as Raw[][];
-    this.#settings = this.#shared.adjust(settingsOf(row!));
-    this.#targets.use(this.#settings.database);
-    if (this.#settings.foldsNames) this.#shared.catalog.foldNames();
-  }
-
-  #scan(sql: string): Tokens["list"] | null {
-    if (/\bsql_mode\b|\bset\s+(?:names|char)|\bcharacter_set_results\b/i.test(sql)) this.#settings = null;
-    return scan(sql, this.#settings ?? { ansiQuotes: false, plainBackslash: false });
-  }
-
-  #session(): Session {
-    const { limits } = this.#shared;
-    const transaction = this.#transaction;
-    return {
-      settings: this.#settings!,
-      limits,
-      header: this.#header,
-      countsFound: this.#wire.countsFound,
-      get inTransaction() {
-        return transaction.active;
-      },
-      get full() {
-        return transaction.full;
-      },
-      ask: (sql) => this.#wire.ask(sql),
-      table: (ref: TableRef) => this.#targets.table(ref),
-    };
-  }
-
-  async #text(sql: string): Promise<(string | null)[][]> {
-    const answer = await this.#wire.askText(sql);
-    if (answer.error) throw answer.error;
-    return answer.rows as (string | null)[][];
-  }
-}
-
-type WriteStatement = Extract<Statement, { kind: "insert" | "update" | "delete" }>;
-
-const isWrite = (statement: Statement): statement is WriteStatement =>
-  statement.kind === "insert" || statement.kind === "update" || statement.kind === "delete";
-
-function runPlan(work: Work, statement: Statement): Promise<Done> {
-  if (work.session.full) return work.asItIs();
-  if (statement.kind === "insert") return runInsert(work, statement);
-  if (statement.kind === "update") return runUpdate(work, statement);
-  if (statement.kind === "delete") return runDelete(work, statement);
-  return work.asItIs();
 }

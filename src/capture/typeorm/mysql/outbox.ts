@@ -5,6 +5,7 @@
  */
 import { AuditError } from "../../../errors.js";
 import type { OutboxTarget, RowChange } from "../family.js";
+import type { Intents } from "../outbox/intent.js";
 import { inserts } from "../outbox/inserts.js";
 import type { Statement, Tokens } from "./statement.js";
 import type { Transaction } from "./transaction.js";
@@ -12,7 +13,7 @@ import { IN_TRANSACTION, type Answer, type WireError } from "./wire.js";
 import type { Done } from "./work.js";
 
 /** Longest text that is sent at once, in characters; `max_allowed_packet` is 16 MiB by default. */
-const MAX_TEXT = 1024 * 1024;
+export const MAX_TEXT = 1024 * 1024;
 const DEADLOCK = 1213;
 
 const begin: Statement = { kind: "begin", name: null };
@@ -29,19 +30,38 @@ export class Outbox {
   readonly #target: OutboxTarget;
   readonly #transaction: Transaction;
   readonly #connection: Connection;
+  readonly #intents: Intents;
+  /** What the statement under way may have committed if it fails. */
+  #failing: readonly RowChange[] = [];
+  /** What code may have committed before it left a transaction open, whose end is not known. */
+  #left: readonly RowChange[] = [];
+  /** The statement with the intent failed, so that it is not known whether a transaction is open. */
+  #failed = false;
   /** Rows of the outbox are part of the open transaction. */
   #written = false;
   /** LOCK TABLES: a transaction of ours would let the locks go, and the outbox is not among what is locked. */
   #locked = false;
+  /** SET TRANSACTION: it is of the next transaction, which must not be one of ours. */
+  #chosen = false;
+  #choosing = false;
 
-  constructor(target: OutboxTarget, transaction: Transaction, connection: Connection) {
+  constructor(target: OutboxTarget, transaction: Transaction, intents: Intents, connection: Connection) {
     this.#target = target;
+    this.#intents = intents;
     this.#transaction = transaction;
     this.#connection = connection;
   }
 
   /** A statement was answered, and the transaction has followed it. */
-  answered(): void {
+  answered({ error }: Answer): void {
+    if (this.#intents.live) {
+      this.#failed = error !== null;
+      this.#intents.answered(error ? this.#failing : []);
+      if (!error && this.#failing.length > 0 && this.#transaction.open) this.#left = this.#failing;
+      this.#failing = [];
+    }
+    this.#chosen = this.#choosing;
+    this.#choosing = false;
     if (!this.#written || this.#transaction.active) return;
     this.#written = false;
     this.#target.committed();
@@ -50,11 +70,53 @@ export class Outbox {
   /** Writes what the open transaction has changed, before a statement that ends it. The error, if it must not end. */
   async beforeCommit(statement: Statement, { sql, list }: Tokens): Promise<Answer | null> {
     const refused = mayCommit(statement, sql) && !this.#locked ? await this.#write() : null;
-    const [first] = list;
+    const [first, second] = list;
+    this.#choosing = first?.text === "SET" && second?.text === "TRANSACTION";
     if (first?.text === "LOCK" || first?.text === "UNLOCK") this.#locked = first.text === "LOCK";
     else if (statement.kind === "begin") this.#locked = false;
     if (refused && !refused.error?.fatal) await this.#connection.end("ROLLBACK");
     return refused;
+  }
+
+  /**
+   * Tells of a statement before it is sent, because it is committed by itself.
+   *
+   * @param changes - what it may change
+   * @param atOnce - if it fails, it has changed nothing
+   * @param commits - it commits what is open first, so that it may stand in a transaction
+   * @returns the error that the application is to get in its place
+   */
+  async declare(
+    changes: readonly RowChange[],
+    { atOnce, commits = false }: { atOnce: boolean; commits?: boolean },
+  ): Promise<Answer | null> {
+    const now = !this.#transaction.active || commits;
+    if (changes.length === 0 || this.#intents.live || this.#locked || this.#chosen || !now) return null;
+    try {
+      await this.#intents.declare(changes);
+    } catch (error) {
+      return refusal(error as AuditError);
+    }
+    this.#failing = atOnce ? [] : changes;
+    return null;
+  }
+
+  /** The statement with the intent is answered, and what it said can take the intent's place, as far as is known. */
+  get due(): boolean {
+    return this.#intents.live && (this.#failed || !this.#transaction.open);
+  }
+
+  settle(): Promise<void> {
+    return this.#intents.settling(this.#settle());
+  }
+
+  async #settle(): Promise<void> {
+    if (this.#failed) this.#transaction.resolve(await this.#connection.ask("DO 0"));
+    this.#failed = false;
+    if (this.#transaction.open) return;
+    this.#intents.answered(this.#left, "unknown");
+    this.#left = [];
+    await this.#intents.settle();
   }
 
   /** Gives a statement outside of a transaction one of its own, so that its records are committed with it. */
@@ -83,11 +145,20 @@ export class Outbox {
     if (written === true) {
       this.#transaction.forgetPending();
       this.#written = true;
+      this.#left = [];
     }
-    if (typeof written === "boolean") return null;
-    return { error: written, rows: undefined, fields: undefined, headers: [], status: null, warnings: 0 };
+    return typeof written === "boolean" ? null : refusal(written);
   }
 }
+
+const refusal = (error: WireError): Answer => ({
+  error,
+  rows: undefined,
+  fields: undefined,
+  headers: [],
+  status: null,
+  warnings: 0,
+});
 
 /** Whether the statement ends a transaction that is open, by its own meaning or by the way, or may run code that does. */
 function mayCommit(statement: Statement, sql: string): boolean {
@@ -126,4 +197,4 @@ async function writeOutbox(
 }
 
 /* Neither the character set of the connection nor its `sql_mode` matters to it. */
-const asBytes = (hex: string): string => `X'${hex}'`;
+export const asBytes = (hex: string): string => `X'${hex}'`;

@@ -32,6 +32,11 @@ export class Transaction {
     return (this.#status & IN_TRANSACTION) !== 0 || (this.#status & AUTOCOMMIT) === 0;
   }
 
+  /** A transaction is open now, as far as was heard. */
+  get open(): boolean {
+    return (this.#status & IN_TRANSACTION) !== 0;
+  }
+
   get full(): boolean {
     return this.#buffer.full;
   }

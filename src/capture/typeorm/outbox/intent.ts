@@ -87,13 +87,12 @@ export class Intents implements ChangeSink {
     }
   }
 
-  /** @param failed - what the statement may have committed although it failed */
-  answered(failed: readonly RowChange[] = []): void {
+  /** @param doubtful - what the statement may have committed although it failed, or was rolled back in the end */
+  answered(doubtful: readonly RowChange[] = [], outcome: RowOutcome = "failure"): void {
     if (!this.#live) return;
     this.#live.underWay = false;
     // One that timed out here may have ended well there.
-    if (failed.length > 0 && !this.hasCommitted)
-      this.#live.told.push({ changes: failed, outcome: "failure" });
+    if (doubtful.length > 0 && !this.hasCommitted) this.#live.told.push({ changes: doubtful, outcome });
   }
 
   /** What `flush` has to wait for, until the intent is replaced. */
