@@ -2,6 +2,7 @@
  * What is told, and when: driven by the server's answers, whoever begins and ends a transaction.
  */
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { createPool, type Pool, type PoolConnection } from "mysql2";
 import type { Connection } from "mysql2/promise";
@@ -245,6 +246,11 @@ for (const [name, adjust] of [
 
     it("leave a pool that is no longer captured as it was", async () => {
       undo();
+      const never = await acquire();
+      const [left, bare] = [one, never].map((connection) =>
+        (connection as unknown as { stream: Socket }).stream.listenerCount("close"),
+      );
+      assert.equal(left, bare);
       await run(one, "UPDATE item SET n = 10 WHERE id = 1");
       assert.deepEqual(told, []);
       assert.equal(Object.hasOwn(one, "addCommand"), false);

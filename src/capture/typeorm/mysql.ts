@@ -62,8 +62,8 @@ function watchPools(pools: Pools, shared: Shared): Undo {
       fault("capture.mysql", new Error("The connection is not one of mysql2 3; its rows are not captured."));
       return;
     }
-    captures.set(connection, new ConnectionCapture(connection, shared));
-    connection.stream.once("close", () => captures.delete(connection));
+    const forget = (): void => void captures.delete(connection);
+    captures.set(connection, new ConnectionCapture(connection, shared, forget));
   };
   // oxlint-disable-next-line no-underscore-dangle -- the only place where mysql2 keeps a cluster's pools
   const found = [pools.pool, ...Object.values(pools.poolCluster?._nodes ?? {}).map((node) => node.pool)];

@@ -73,7 +73,8 @@ export class ConnectionCapture {
   #busy = false;
   #dead = false;
 
-  constructor(connection: Connection, shared: Shared) {
+  /** @param forget - called when the connection is closed, but for one that was left before */
+  constructor(connection: Connection, shared: Shared, forget: () => void) {
     this.#shared = shared;
     this.#wire = new Wire(connection);
     const { outbox, sink } = shared;
@@ -90,7 +91,10 @@ export class ConnectionCapture {
       toldStatement(sql, this.#facts.settings, values),
     );
     const undo = this.#wire.intercept((command) => this.#take(command));
-    const closed = (): void => this.#lost();
+    const closed = (): void => {
+      forget();
+      this.#lost();
+    };
     connection.stream.once("close", closed);
     this.#undo = () => {
       connection.stream.off("close", closed);
