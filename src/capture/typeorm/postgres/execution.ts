@@ -79,6 +79,30 @@ export class Execution {
     );
   }
 
+  /** Whether an error that is answered now can come from what we have put into the text. */
+  get mayBeOurs(): boolean {
+    return this.#index === 0 || this.telling.how === "rows";
+  }
+
+  /** Whether what the text has done so far may stay, whatever becomes of the rest. */
+  get mayHaveCommitted(): boolean {
+    return this.#answered.some(
+      (telling) =>
+        (telling.how === "control" && telling.statement.action === "commit") ||
+        (telling.how === "control" && telling.statement.kind === "twoPhase") ||
+        (telling.how === "count" && telling.commits === true),
+    );
+  }
+
+  /** Whether the text has opened or closed transactions so far. */
+  get hasControlled(): boolean {
+    return this.#answered.some(({ how }) => how === "control");
+  }
+
+  get #answered(): readonly Telling[] {
+    return this.plan.tellings.slice(0, this.#index);
+  }
+
   sawRow(before: string | null, after: string | null): void {
     const { telling } = this;
     if (telling.how !== "rows") return;

@@ -12,6 +12,7 @@ import { fault, guarded } from "../../../health.js";
 import type { FamilyLimits, OutboxTarget } from "../family.js";
 import { Intents } from "../outbox/intent.js";
 import { Acquaintance } from "./acquaintance.js";
+import { mayRunAgain, refused } from "./again.js";
 import { Channel } from "./channel.js";
 import { ConnectionState, type TransactionStatus } from "./connection.js";
 import { Execution } from "./execution.js";
@@ -224,7 +225,7 @@ export class Session {
       isOver: () => this.#state.status === "I" && !this.#channel.ended,
       committed: (error) =>
         declared && mayHaveCommitted(plan, error) ? intended(plan, context, valuesOf(query)) : [],
-      mayRunAgain: (error) => declared && this.#refused(plan, error),
+      mayRunAgain: (error) => declared && refused(plan, error),
       again: async (error) => this.#runBesideIntent(call, await this.#asItIsAgain(call, error), false),
       fail: (error) => query.handleError(error, this.#channel.connection),
     };
@@ -289,7 +290,7 @@ export class Session {
         ...NOTHING_BESIDE,
         unseen: call.unseen,
         retry: (error) => {
-          if (!own || !ours || !this.#refused(plan, error)) return false;
+          if (!own || !ours || !refused(plan, error)) return false;
           this.#again(call, error).then(done, done);
           return true;
         },
@@ -361,35 +362,38 @@ export class Session {
     });
   }
 
-  /**
-   * Sends the text as it was given, if it is we who may be to blame for an error, and if that can do no harm:
-   * outside of a transaction the failed statement has left nothing behind.
-   */
-  #retry(call: Call, { plan, autocommit }: Execution, error: PgError, outdated: boolean): boolean {
-    const ours = outdated || this.#refused(plan, error);
-    if (!ours || !autocommit || !this.#channel.isEmpty || this.#lane.isHeld) return false;
-    if (outdated) {
-      this.#run(call, plan, false);
-      return true;
+  #retry(call: Call, execution: Execution, error: PgError, outdated: boolean): boolean {
+    if (!mayRunAgain(execution, error, outdated) || !this.#channel.isEmpty || this.#lane.isHeld) return false;
+    if (outdated) this.#run(call, execution.plan, false);
+    else if (execution.hasControlled) this.#lane.hold(() => this.#rolledBackAgain(call, error));
+    else this.#asItWasGiven(call, error);
+    return true;
+  }
+
+  /** The text itself has begun a transaction, which its error has spoilt. */
+  async #rolledBackAgain(call: Call, error: PgError): Promise<void> {
+    if (!(await this.#idle(call))) return;
+    try {
+      if (this.#state.status !== "I") await this.#control("ROLLBACK");
+    } catch {
+      call.query.handleError(error, this.#channel.connection);
+      return;
     }
-    const asItIs = this.#library.planAsItIs(call.text, this.#known.identity);
-    const { query, context } = call;
+    this.#asItWasGiven(call, error);
+  }
+
+  #asItWasGiven({ text, query, context, unseen }: Call, error: PgError): void {
+    const asItIs = this.#library.planAsItIs(text, this.#known.identity);
     const execution = new Execution(asItIs, context, this.#limits, valuesOf(query));
     intercept(query, true, execution, this.#state, this.#names, {
       ...NOTHING_BESIDE,
-      unseen: call.unseen,
+      unseen,
       finish: (deliver) => {
         // It was we: from now on this text is run as it is.
-        this.#library.giveUp(call.text, this.#known.identity, error);
+        this.#library.giveUp(text, this.#known.identity, error);
         deliver();
       },
     });
     this.#channel.pass(query);
-    return true;
-  }
-
-  /** What the server says of a text that it cannot run in the form that we gave it. */
-  #refused({ insertions }: Plan, { code }: PgError): boolean {
-    return insertions.length > 0 && /^(42|0A)/.test(code ?? "");
   }
 }
