@@ -28,15 +28,16 @@ const texts = [
   "INSERT INTO t (n) VALUES (6); COMMIT AND CHAIN; UPDATE t SET missing = 1",
 ];
 
+const countsOf = (result: unknown): unknown =>
+  [result].flat().map((one) => [(one as pg.QueryResult).command, (one as pg.QueryResult).rowCount]);
+
 /** All that an application can see of a text, and of what it leaves behind. */
 async function seen(pool: pg.Pool, text: string): Promise<unknown> {
   const client = await pool.connect();
   // A text that is sent twice says them twice.
   const notices = new Set<unknown>();
   client.on("notice", ({ message }) => notices.add(message));
-  const brief = (result: unknown) =>
-    [result].flat().map((one) => [(one as pg.QueryResult).command, (one as pg.QueryResult).rowCount]);
-  const answer = await client.query(text).then(brief, (error: Record<string, unknown>) => {
+  const answer = await client.query(text).then(countsOf, (error: Record<string, unknown>) => {
     const { message, code, position } = error;
     return { message, code, position };
   });
