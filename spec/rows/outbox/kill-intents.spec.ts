@@ -12,14 +12,13 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { DataSource } from "typeorm";
 import { randomOf } from "../acts.js";
-import { typeormVersion } from "../coverage.js";
 import { outboxServers, type OutboxServer } from "../../support/outbox-servers.js";
 import { assertRecord, type WrittenRecord } from "../../support/schema.js";
 import { options } from "./killed/entry.js";
 import { setUp, slow, type Kind } from "./killed/steps.js";
 
 const WORKERS = 3;
-const kills = Number(process.env["OUTBOX_KILLS"] ?? (typeormVersion().startsWith("1") ? 12 : 3));
+const kills = Number(process.env["OUTBOX_KILLS"] ?? 5);
 const seed = Number(process.env["ROWS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const database = `audit_intents_kill_${process.pid}`;
 

@@ -14,7 +14,6 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createConnection } from "mysql2/promise";
 import pg from "pg";
-import { typeormVersion } from "../coverage.js";
 import { betterSqlite3 } from "../databases/sqlite.js";
 import { server as mysqlServer, skipReason } from "../mysql/server.js";
 import { noServer, server as postgresServer } from "../postgres/server.js";
@@ -23,7 +22,7 @@ import { assertRecord, type WrittenRecord } from "../../support/schema.js";
 import { committed, prepare, SECRET, type Kind, type True } from "./killed/account.js";
 
 const WORKERS = 3;
-const kills = Number(process.env["OUTBOX_KILLS"] ?? (typeormVersion().startsWith("1") ? 30 : 9));
+const kills = Number(process.env["OUTBOX_KILLS"] ?? 9);
 const seed = Number(process.env["ROWS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
 async function onPostgres(...statements: string[]): Promise<void> {
