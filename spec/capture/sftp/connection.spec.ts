@@ -171,18 +171,23 @@ onEachServer("an SFTP connection", (bench) => {
     const network = await tcpProxy(bench.server.login.port!);
     const { client, events, undo } = fresh(1000);
     await client.connect({ ...bench.server.login, port: network.port });
+    // Whatever its outcome: on a busy machine the handshake takes longer than is waited for.
+    assert.deepEqual(
+      events.splice(0).map(({ operation }) => operation),
+      ["connect"],
+    );
     // As long as it is the application's turn, nothing is given up.
     const source = new Readable({ read: () => {} });
     source.push(Buffer.alloc(1000));
     const upload = client.put(source, bench.path("/inbox/waiting.txt"));
     await until(() => bench.server.requests().some((name) => /write/i.test(name)));
     await setTimeout(2500);
-    assert.deepEqual(events.map(outline), ["connect success"]);
+    assert.equal(events.length, 0);
     network.silence();
     const question = client.exists(bench.path("/inbox"));
-    await until(() => events.length === 3);
-    assert.deepEqual(events.slice(1).map(outline).toSorted(), ["exists unknown", "put unknown"]);
-    assert.match(String(events[1]!.error), /gave no answer for 1 s/);
+    await until(() => events.length === 2);
+    assert.deepEqual(events.map(outline).toSorted(), ["exists unknown", "put unknown"]);
+    assert.match(String(events[0]!.error), /gave no answer for 1 s/);
     assert.equal(await isPending(question), true);
     assert.equal(await isPending(upload), true);
     network.resume();
@@ -192,7 +197,7 @@ onEachServer("an SFTP connection", (bench) => {
     assert.equal((await bench.stored("/inbox/waiting.txt")).length, 1000);
     await client.end();
     // What was told stands: one event a call.
-    assert.equal(events.length, 4);
+    assert.equal(events.length, 3);
     undo();
     await network.close();
   });
