@@ -22,7 +22,7 @@ import { assertRecord, type WrittenRecord } from "../../support/schema.js";
 import { committed, prepare, SECRET, type Kind, type True } from "./killed/account.js";
 
 const WORKERS = 3;
-const kills = Number(process.env["OUTBOX_KILLS"] ?? 9);
+const kills = Number(process.env["OUTBOX_KILLS"] ?? 6);
 const seed = Number(process.env["ROWS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
 async function onPostgres(...statements: string[]): Promise<void> {

@@ -5,14 +5,17 @@ import { describeOperations } from "../operations/matrix.js";
 import { describeRandomWork } from "../random.js";
 import { describeScenarios } from "../scenarios.js";
 
-for (const bare of [mariadb, mysqlStandIn]) {
-  const database = {
-    ...bare,
-    name: `${bare.name} with an outbox`,
-    outbox: true,
-  };
-  describeOperations(database);
-  describeScenarios(database);
-  describeRandomWork(database, 100);
-  describeInterleavedWork(database, 300);
-}
+const withOutbox = (database: typeof mariadb) => ({
+  ...database,
+  name: `${database.name} with an outbox`,
+  outbox: true,
+});
+
+const database = withOutbox(mariadb);
+describeOperations(database);
+describeScenarios(database);
+describeRandomWork(database, 100);
+describeInterleavedWork(database, 300);
+
+// What is told of a statement differs there, and not when.
+describeOperations(withOutbox(mysqlStandIn));
