@@ -155,6 +155,20 @@ describe("intents on PostgreSQL", { skip: server!.reason ?? false }, () => {
     );
   });
 
+  it("do not have a text sent again of which something was committed that has no record", async () => {
+    trail.start();
+    const dataSource = await trail.attached();
+    const texts = [
+      "INSERT INTO other SELECT count(*) FROM other; COMMIT; UPDATE note SET missing = 1",
+      "SELECT id FROM other",
+    ];
+    const [error, rows] = await send(dataSource, texts);
+    assert.match(String(error), /column "missing" .* does not exist/);
+    assert.deepEqual(rows, [{ id: 0 }]);
+    await audit.flush({ timeoutMs: 20_000 });
+    assert.deepEqual([trail.written(), await trail.waiting()], [[], []]);
+  });
+
   it("tell of code that failed when it may have committed something", async () => {
     trail.start();
     const dataSource = await trail.attached();

@@ -47,11 +47,6 @@ export class Intents implements ChangeSink {
     return this.#live !== null;
   }
 
-  /** It is, and something was committed since. */
-  get hasCommitted(): boolean {
-    return this.#live !== null && this.#live.told.length > 0;
-  }
-
   committed(changes: readonly RowChange[], outcome: RowOutcome): void {
     if (!this.#live) this.#sink.committed(changes, outcome);
     // That much the intent says itself.
@@ -89,10 +84,11 @@ export class Intents implements ChangeSink {
 
   /** @param doubtful - what the statement may have committed although it failed, or was rolled back in the end */
   answered(doubtful: readonly RowChange[] = [], outcome: RowOutcome = "failure"): void {
-    if (!this.#live) return;
-    this.#live.underWay = false;
+    const live = this.#live;
+    if (!live) return;
+    live.underWay = false;
     // One that timed out here may have ended well there.
-    if (doubtful.length > 0 && !this.hasCommitted) this.#live.told.push({ changes: doubtful, outcome });
+    if (doubtful.length > 0 && live.told.length === 0) live.told.push({ changes: doubtful, outcome });
   }
 
   /** What `flush` has to wait for, until the intent is replaced. */

@@ -90,7 +90,10 @@ export class Channel {
     }
   }
 
-  /** A question of ours, on the application's connection, ahead of the call that waits for it. */
+  /**
+   * A question of ours, on the application's connection, ahead of the call that waits for it. An error is told when the
+   * server is ready again, which may be a packet later: by then it is known what became of the transaction.
+   */
   ask(text: string, values: readonly unknown[] = []): ReturnType<Ask> {
     return new Promise((resolve, reject) => {
       const config = { text, values, rowMode: "array", types: { getTypeParser: () => String } };
@@ -98,7 +101,7 @@ export class Channel {
         config,
         undefined,
         (error: unknown, result: { rows: (string | null)[][] }) =>
-          error ? reject(error as Error) : resolve(result.rows),
+          error ? void this.idle().then(() => reject(error as Error)) : resolve(result.rows),
       );
       this.pass(query);
     });

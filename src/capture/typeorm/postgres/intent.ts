@@ -89,8 +89,7 @@ export interface RunBesideIntent {
   isOver(): boolean;
   /** What it may have committed although it failed. */
   committed(error: PgError): readonly RowChange[];
-  /** The error is ours, and may not be told if nothing was committed. */
-  mayRunAgain(error: PgError): boolean;
+  /** As it was given, from its beginning. */
   again(error: PgError): Promise<void>;
   fail(error: PgError): void;
 }
@@ -111,7 +110,6 @@ export function besideIntent(intents: Intents, run: RunBesideIntent, done: () =>
   };
   return {
     retry: (error) => {
-      if (intents.hasCommitted || !run.mayRunAgain(error)) return false;
       again(error).catch(run.fail).finally(done);
       return true;
     },

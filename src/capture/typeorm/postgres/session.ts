@@ -71,16 +71,10 @@ export class Session {
     this.#outbox = library.outbox;
     const ask: Ask = (text, values) => this.#channel.ask(text, values);
     const { outbox, sink } = library;
-    const intents = outbox
-      ? new Intents(
-          outbox,
-          sink,
-          intentSql(ask, () => this.#state.status === "I"),
-        )
-      : null;
-    this.#intents = intents;
+    const isIdle = (): boolean => this.#state.status === "I";
+    this.#intents = outbox ? new Intents(outbox, sink, intentSql(ask, isIdle)) : null;
     this.#known = new Acquaintance(library, () => client.processID, ask);
-    this.#state = new ConnectionState(intents ?? sink, library.limits, library.prepared, (what) => {
+    this.#state = new ConnectionState(this.#intents ?? sink, library.limits, library.prepared, (what) => {
       if (what === "tables") library.forgetTables();
       this.#known.identity = null;
     });
@@ -225,7 +219,6 @@ export class Session {
       isOver: () => this.#state.status === "I" && !this.#channel.ended,
       committed: (error) =>
         declared && mayHaveCommitted(plan, error) ? intended(plan, context, valuesOf(query)) : [],
-      mayRunAgain: (error) => declared && refused(plan, error),
       again: async (error) => this.#runBesideIntent(call, await this.#asItIsAgain(call, error), false),
       fail: (error) => query.handleError(error, this.#channel.connection),
     };
@@ -263,7 +256,9 @@ export class Session {
       unseen,
       generation: prepare && this.#limits.prepare && this.#known.direct ? this.#library.generation : null,
       retry: (error, outdated) =>
-        own && (beside ? beside.retry(error, outdated) : this.#retry(call, execution, error, outdated)),
+        own &&
+        mayRunAgain(execution, error, outdated) &&
+        (beside ? beside.retry(error, outdated) : this.#retry(call, execution, error, outdated)),
     });
     this.#channel.pass(query);
   }
@@ -363,7 +358,7 @@ export class Session {
   }
 
   #retry(call: Call, execution: Execution, error: PgError, outdated: boolean): boolean {
-    if (!mayRunAgain(execution, error, outdated) || !this.#channel.isEmpty || this.#lane.isHeld) return false;
+    if (!this.#channel.isEmpty || this.#lane.isHeld) return false;
     if (outdated) this.#run(call, execution.plan, false);
     else if (execution.hasControlled) this.#lane.hold(() => this.#rolledBackAgain(call, error));
     else this.#asItWasGiven(call, error);
