@@ -43,7 +43,10 @@ const failed = [
 ].some(Boolean);
 process.exit(failed ? 1 : 0);
 
-/** True when a spec failed. Three files at a time, on two cores too: many wait, for servers and for processes. Child processes of the specs inherit `nodeOptions`. */
+/**
+ * True when a spec failed. Child processes of the specs inherit `nodeOptions`. Three files at a time, on two cores too:
+ * many wait, for servers and for processes.
+ */
 function run(title, paths, nodeOptions = "", env = {}) {
   console.log(`\n${title}, Node ${process.version}: ${paths.length} files`);
   const { status } = spawnSync(

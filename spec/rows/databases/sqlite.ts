@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { after as afterSpecs } from "node:test";
 import type { DataSource } from "typeorm";
 import { RAW_TABLE } from "../operations/entities.js";
 import type { Database, TrueRow } from "../operations/operation.js";
@@ -132,4 +133,19 @@ function loadable(name: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** In files of a directory that goes with the spec file: so the relay reads on a connection of its own. */
+export function betterSqlite3InFiles(): SqliteDatabase {
+  const directory = mkdtempSync(join(tmpdir(), "audit-files-"));
+  let files = 0;
+  afterSpecs(() => rmSync(directory, { recursive: true }));
+  return {
+    ...betterSqlite3,
+    name: `${betterSqlite3.name} in a file`,
+    options: async () => ({
+      ...((await betterSqlite3.options()) as { type: "better-sqlite3" }),
+      database: join(directory, `${(files += 1)}.db`),
+    }),
+  };
 }

@@ -4,10 +4,7 @@
  */
 import "reflect-metadata";
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { Column, Entity, ManyToOne, PrimaryGeneratedColumn, type DataSource } from "typeorm";
 import { uuidv7 } from "uuidv7";
 import { AuditEntity } from "activity-audit";
@@ -21,7 +18,7 @@ import { createRedactor } from "#dist/record/redactor";
 import { assertRecord, type WrittenRecord } from "../../support/schema.js";
 import { randomOf, type Random } from "../acts.js";
 import { prepared } from "../captured.js";
-import { betterSqlite3, sqljs, type SqliteDatabase } from "../databases/sqlite.js";
+import { betterSqlite3, betterSqlite3InFiles, sqljs, type SqliteDatabase } from "../databases/sqlite.js";
 import type { TrueRow } from "../operations/operation.js";
 
 @Entity()
@@ -339,19 +336,7 @@ function atRandom(seed: number, count: number): Work {
   };
 }
 
-const directory = mkdtempSync(join(tmpdir(), "audit-limits-"));
-let files = 0;
-after(() => rmSync(directory, { recursive: true }));
-
-/** Read by the relay on a connection of its own. */
-const inFile: SqliteDatabase = {
-  ...betterSqlite3,
-  name: `${betterSqlite3.name} in a file`,
-  options: async () => ({
-    ...((await betterSqlite3.options()) as { type: "better-sqlite3" }),
-    database: join(directory, `${(files += 1)}.db`),
-  }),
-};
+const inFile = betterSqlite3InFiles();
 
 for (const database of [sqljs, betterSqlite3, inFile]) {
   describe(

@@ -4,11 +4,10 @@
  * node intents.js KIND DATABASE DIRECTORY SEED write|TEXT|end
  */
 import "reflect-metadata";
-import log4js from "log4js";
-import { DataSource } from "typeorm";
-import { audit, auditLogging } from "activity-audit";
+import { audit } from "activity-audit";
 import { randomOf } from "../../acts.js";
 import { options } from "./entry.js";
+import { begin } from "./program.js";
 import { run, steps, type Kind } from "./steps.js";
 
 const [kind, database, directory, seed, task] = process.argv.slice(2) as [
@@ -20,18 +19,13 @@ const [kind, database, directory, seed, task] = process.argv.slice(2) as [
 ];
 
 async function main(): Promise<void> {
-  log4js.configure(auditLogging({ directory, serviceName: "book" }));
-  const dataSource = await new DataSource(options(kind, database)).initialize();
-  audit.start({ serviceName: "book" });
-  audit.attach(dataSource, { consistency: "outbox", onOutboxError: "fail" });
-  if (task === "end") {
-    await audit.flush({ timeoutMs: 60_000 });
-    const { faults } = audit.health();
-    await audit.stop();
-    await dataSource.destroy();
-    process.stdout.write(JSON.stringify(faults));
-    return;
-  }
+  const dataSource = await begin({
+    directory,
+    serviceName: "book",
+    options: options(kind, database),
+    ends: task === "end",
+  });
+  if (!dataSource) return;
   const random = randomOf(Number(seed));
   const all = steps[kind];
   for (let count = 0; ; count += 1) {

@@ -5,11 +5,11 @@
  */
 import "reflect-metadata";
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
-import log4js from "log4js";
-import { DataSource, type EntityManager, type QueryRunner } from "typeorm";
-import { audit, auditLogging } from "activity-audit";
+import type { DataSource, EntityManager, QueryRunner } from "typeorm";
+import { audit } from "activity-audit";
 import { randomOf } from "../../acts.js";
 import { Account, options, SECRET, type Kind } from "./account.js";
+import { begin } from "./program.js";
 
 const [kind, place, directory, seed, task] = process.argv.slice(2) as [Kind, string, string, string, string];
 const random = randomOf(Number(seed));
@@ -82,19 +82,14 @@ async function step(dataSource: DataSource): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  log4js.configure(auditLogging({ directory, serviceName: "bank" }));
   const own = kind === "sqljs" ? { autoSaveCallback: save } : {};
-  const dataSource = await new DataSource({ ...options(kind, place), ...own } as never).initialize();
-  audit.start({ serviceName: "bank" });
-  audit.attach(dataSource, { consistency: "outbox", onOutboxError: "fail" });
-  if (task === "end") {
-    await audit.flush({ timeoutMs: 60_000 });
-    const { faults } = audit.health();
-    await audit.stop();
-    await dataSource.destroy();
-    process.stdout.write(JSON.stringify(faults));
-    return;
-  }
+  const dataSource = await begin({
+    directory,
+    serviceName: "bank",
+    options: { ...options(kind, place), ...own } as never,
+    ends: task === "end",
+  });
+  if (!dataSource) return;
   for (;;) {
     await audit.run({ actor: { id: `worker ${seed}` } }, () => step(dataSource)).catch(() => {});
     process.stdout.write(".");

@@ -243,8 +243,8 @@ export class ConnectionCapture {
       if (refused) {
         this.#deliver(command, refused);
       } else if ((await this.#keeper.how(null, told, context)) === "transaction") {
-        const run = (): Promise<Done> => this.#runUnplanned(command, told, sql, context);
-        this.#deliver(command, (await this.#keeper.run(null, told, sql, context, run)).answer);
+        const done = await this.#outbox!.around(() => this.#runUnplanned(command, told, sql, context));
+        this.#deliver(command, done.answer);
       } else {
         await this.#forwardDeclared(command, told, sql, context);
       }

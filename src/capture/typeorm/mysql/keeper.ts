@@ -9,18 +9,8 @@ import type { Outbox } from "./outbox.js";
 import type { Statement } from "./statement.js";
 import type { Targets } from "./targets.js";
 import type { ToldStatement } from "./told.js";
-import type { Answer } from "./wire.js";
+import { answerWith, type Answer } from "./wire.js";
 import type { Done, Work } from "./work.js";
-
-/** No word of the server yet. */
-const unanswered: Answer = {
-  error: null,
-  rows: undefined,
-  fields: undefined,
-  headers: [],
-  status: null,
-  warnings: 0,
-};
 
 export class Keeper {
   readonly #outbox: Outbox | null;
@@ -84,6 +74,7 @@ export class Keeper {
     { values = [], parts = false }: { values?: readonly unknown[]; parts?: boolean } = {},
   ): Promise<Answer | null> {
     if (!this.#outbox) return null;
+    const unanswered = answerWith(null);
     const changes = this.#targets.opaque(statement, () => this.#told(sql, values), unanswered, context);
     const commits = statement.kind === "truncate";
     const code = statement.kind === "opaque" && statement.anywhere;

@@ -9,7 +9,7 @@ import type { Intents } from "../outbox/intent.js";
 import { inserts } from "../outbox/inserts.js";
 import type { Statement, Tokens } from "./statement.js";
 import type { Transaction } from "./transaction.js";
-import { IN_TRANSACTION, type Answer, type WireError } from "./wire.js";
+import { answerWith, IN_TRANSACTION, type Answer, type WireError } from "./wire.js";
 import type { Done } from "./work.js";
 
 /** Longest text that is sent at once, in characters; `max_allowed_packet` is 16 MiB by default. */
@@ -95,7 +95,7 @@ export class Outbox {
     try {
       await this.#intents.declare(changes);
     } catch (error) {
-      return refusal(error as AuditError);
+      return answerWith(error as AuditError);
     }
     this.#failing = atOnce ? [] : changes;
     return null;
@@ -147,18 +147,9 @@ export class Outbox {
       this.#written = true;
       this.#left = [];
     }
-    return typeof written === "boolean" ? null : refusal(written);
+    return typeof written === "boolean" ? null : answerWith(written);
   }
 }
-
-const refusal = (error: WireError): Answer => ({
-  error,
-  rows: undefined,
-  fields: undefined,
-  headers: [],
-  status: null,
-  warnings: 0,
-});
 
 /** Whether the statement ends a transaction that is open, by its own meaning or by the way, or may run code that does. */
 function mayCommit(statement: Statement, sql: string): boolean {

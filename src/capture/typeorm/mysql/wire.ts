@@ -70,6 +70,16 @@ export interface Answer {
   readonly warnings: number;
 }
 
+/** An answer that no packet made: an error of ours, or nothing yet. */
+export const answerWith = (error: WireError | null): Answer => ({
+  error,
+  rows: undefined,
+  fields: undefined,
+  headers: [],
+  status: null,
+  warnings: 0,
+});
+
 type CreateQuery = (
   options: object,
   values: undefined,

@@ -1,0 +1,27 @@
+/** How the programs of the kill specs begin, and what they do that are told to `end`. */
+import log4js from "log4js";
+import { DataSource, type DataSourceOptions } from "typeorm";
+import { audit, auditLogging } from "activity-audit";
+
+interface Program {
+  readonly directory: string;
+  readonly serviceName: string;
+  readonly options: DataSourceOptions;
+  /** It only hands on what the dead have left, and says which faults it met. */
+  readonly ends: boolean;
+}
+
+/** An audited database; `null` if all is done. */
+export async function begin({ directory, serviceName, options, ends }: Program): Promise<DataSource | null> {
+  log4js.configure(auditLogging({ directory, serviceName }));
+  const dataSource = await new DataSource(options).initialize();
+  audit.start({ serviceName });
+  audit.attach(dataSource, { consistency: "outbox", onOutboxError: "fail" });
+  if (!ends) return dataSource;
+  await audit.flush({ timeoutMs: 60_000 });
+  const { faults } = audit.health();
+  await audit.stop();
+  await dataSource.destroy();
+  process.stdout.write(JSON.stringify(faults));
+  return null;
+}
