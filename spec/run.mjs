@@ -10,6 +10,8 @@ import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
+/** The longest file takes a minute and a half. One that waits for what never comes would hold up all others for good. */
+const FILE_MS = 6 * 60_000;
 const words = process.argv.slice(2);
 const files = ["build/spec", "build/spec-standard"].flatMap((folder) =>
   readdirSync(folder, { recursive: true })
@@ -51,7 +53,14 @@ function run(title, paths, nodeOptions = "", env = {}) {
   console.log(`\n${title}, Node ${process.version}: ${paths.length} files`);
   const { status } = spawnSync(
     process.execPath,
-    ["--enable-source-maps", "--test", "--test-concurrency=3", "--test-reporter=spec", ...paths],
+    [
+      "--enable-source-maps",
+      "--test",
+      "--test-concurrency=3",
+      `--test-timeout=${FILE_MS}`,
+      "--test-reporter=spec",
+      ...paths,
+    ],
     {
       stdio: "inherit",
       env: {

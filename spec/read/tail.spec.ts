@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import {
   appendFileSync,
+  chmodSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -15,12 +16,23 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
+import { findFiles } from "#dist/read/files";
+import { follow } from "#dist/read/follow";
+import { backupPath } from "#dist/writer/backup-name";
 import { rotate } from "#dist/writer/rotate";
 import { cli, objects, startCli } from "./cli.js";
 import { makeRecords, temporaryFolder, writeTrail, type Made } from "./trail.js";
+import { until } from "../support/until.js";
 
 const SEED = 72;
+
+function gathered(stream: Readable): { text: string } {
+  const so = { text: "" };
+  stream.setEncoding("utf8").on("data", (text) => (so.text += text));
+  return so;
+}
 
 describe("activity-audit tail", () => {
   it("shows the last records of all logs, in the order of time", async () => {
@@ -64,15 +76,8 @@ describe("activity-audit tail", () => {
     writeFileSync(path, lines.slice(0, 50).join("") + lines[50]!.slice(0, 33));
     const child = startCli(["tail", "-f", "-d", folder.path, "-n", "10", "--json"]);
     try {
-      let shown = "";
-      child.stdout!.setEncoding("utf8").on("data", (text) => (shown += text));
-      const until = async (holds: () => boolean) => {
-        while (!holds()) {
-          assert.equal(child.exitCode, null);
-          await sleep(20);
-        }
-      };
-      await until(() => shown.split("\n").length > 10);
+      const shown = gathered(child.stdout!);
+      await until(() => shown.text.split("\n").length > 10);
       appendFileSync(path, lines[50]!.slice(33));
       for (let at = 51; at < 2900; at += 150) {
         appendFileSync(path, lines.slice(at, Math.min(at + 150, 2900)).join(""));
@@ -87,7 +92,7 @@ describe("activity-audit tail", () => {
             (name) => statSync(join(folder.path, name)).ino === old,
           )!;
           appendFileSync(join(folder.path, backup), `${JSON.stringify(records[2900])}\n`);
-          await until(() => shown.includes(records[2900]!["record_id"] as string));
+          await until(() => shown.text.includes(records[2900]!["record_id"] as string));
         }
         if (at === 1251) {
           await sleep(300);
@@ -96,9 +101,9 @@ describe("activity-audit tail", () => {
         }
       }
       writeFileSync(join(folder.path, "login.log"), lines[2901]!);
-      await until(() => shown.includes(records[2901]!["record_id"] as string));
-      await until(() => shown.includes(records[2899]!["record_id"] as string));
-      const ids = objects(shown).map((record: Made) => record["record_id"] as string);
+      await until(() => shown.text.includes(records[2901]!["record_id"] as string));
+      await until(() => shown.text.includes(records[2899]!["record_id"] as string));
+      const ids = objects(shown.text).map((record: Made) => record["record_id"] as string);
       const wanted = records.slice(40, 2902).map((record) => record["record_id"] as string);
       assert.deepEqual(ids.toSorted(), wanted.toSorted());
       assert.deepEqual(
@@ -115,6 +120,76 @@ describe("activity-audit tail", () => {
       writeFileSync(`${from}.part`, gzipSync(readFileSync(from)));
       renameSync(`${from}.part`, `${from}.gz`);
       rmSync(from);
+    }
+  });
+
+  it("-f shows each record once, in order, however fast rotations follow each other", async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "audit.log");
+    const records = makeRecords(1200, SEED);
+    writeFileSync(path, "");
+    const found: unknown[] = [];
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(60_000)]);
+    const writing = (async () => {
+      for (const [at, record] of records.entries()) {
+        appendFileSync(path, `${JSON.stringify(record)}\n`);
+        if (at % 3 > 0) continue;
+        rotate(path, statSync(path).ino, Date.now());
+        // Between the two there is no live file for a moment.
+        if (at % 5 === 0) await sleep(1);
+        writeFileSync(path, "");
+        await sleep(1);
+      }
+    })();
+    for await (const batch of follow(folder.path, { everyMs: 1, signal })) {
+      found.push(...batch.map(({ record_id }) => record_id));
+      if (found.length >= records.length) stop.abort();
+    }
+    await writing;
+    assert.deepEqual(
+      found,
+      records.map(({ record_id }) => record_id),
+    );
+  });
+
+  it("-f shows a log that begins under the inode that a deleted backup had", async () => {
+    using folder = temporaryFolder();
+    const [before, after] = makeRecords(2, SEED).map((record) => `${JSON.stringify(record)}\n`);
+    const backup = backupPath(join(folder.path, "audit.log"), Date.now(), "0123abcd");
+    writeFileSync(backup, before!);
+    const known = await findFiles(folder.path);
+    // What a file system does by itself when it likes, done on purpose.
+    writeFileSync(backup, after!);
+    renameSync(backup, join(folder.path, "login.log"));
+    const records = follow(folder.path, { known, signal: AbortSignal.timeout(60_000) });
+    const { value } = await records.next();
+    await records.return(undefined);
+    assert.deepEqual(value, [JSON.parse(after!)]);
+  });
+
+  it("-f says once which file it cannot open, and goes on with it when it can", async () => {
+    using folder = temporaryFolder();
+    const [shown, hidden] = makeRecords(2, SEED).map((record) => JSON.stringify(record));
+    writeFileSync(join(folder.path, "audit.log"), `${shown}\n`);
+    chmodSync(folder.path, 0o755);
+    // To root no file is closed.
+    const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+    const child = startCli(["tail", "-f", "-d", folder.path, "--json"], nobody);
+    const [stdout, stderr] = [gathered(child.stdout!), gathered(child.stderr!)];
+    try {
+      await until(() => stdout.text.includes("\n"));
+      const closed = join(folder.path, "login.log");
+      writeFileSync(closed, `${hidden}\n`, { mode: 0 });
+      await until(() => stderr.text.includes("\n"));
+      await sleep(500);
+      assert.equal(stderr.text, `could not be read to its end: ${closed} (EACCES)\n`);
+      chmodSync(closed, 0o644);
+      await until(() => stdout.text.includes(hidden!));
+      assert.equal(stdout.text, `${shown}\n${hidden}\n`);
+    } finally {
+      child.kill();
+      await once(child, "close");
     }
   });
 

@@ -13,6 +13,7 @@ import { flush } from "#dist/writer/writers";
 import { assertRecord } from "../support/schema.js";
 import { inFolder, parsed, run, start } from "../writer/support.js";
 import { faultsOfChains, linesIn, sealedIn, type SealedLine } from "./truth.js";
+import { until } from "../support/until.js";
 
 const KEY = "a key of the specs, 32 bytes long";
 const SEAL = JSON.stringify({ key: KEY, checkpointEvery: { records: 500 } });
@@ -111,13 +112,13 @@ describe("a chain", () => {
       const env = { SEAL, MAX_BYTES: "400000" };
       const children = Array.from({ length: 3 }, () => start("writes", [folder, "storm", "0"], env));
       const register = join(folder, ".activity-audit.seal");
-      while (!existsSync(register) || JSON.parse(readFileSync(register, "utf8")).chains.length < 3) {
+      await until(() => {
         assert.deepEqual(
           children.map(({ exitCode }) => exitCode),
           [null, null, null],
         );
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
+        return existsSync(register) && JSON.parse(readFileSync(register, "utf8")).chains.length >= 3;
+      });
       children[0]!.kill("SIGKILL");
       children[1]!.kill("SIGTERM");
       await Promise.all(children.slice(0, 2).map((child) => once(child, "exit")));

@@ -6,8 +6,9 @@ import { sealSettings } from "#dist/log/seal";
 import { verify } from "#dist/read/verify/verify";
 import { flush } from "#dist/writer/writers";
 import { cannotMount, onDisk } from "../support/mounts.js";
-import { inFolder, until, untilFailing, writing } from "../writer/support.js";
+import { inFolder, untilFailing, writing } from "../writer/support.js";
 import { faultsOfChains, sealedIn } from "./truth.js";
+import { until } from "../support/until.js";
 
 const KEY = "a key of the specs, 32 bytes long";
 const key = Buffer.from(KEY);

@@ -8,6 +8,7 @@ import { gzipSync } from "node:zlib";
 import { verify } from "#dist/read/verify/verify";
 import { inFolder, run, start } from "../writer/support.js";
 import { ALTERATIONS, type Expected, randomFrom, SealedDirectory } from "./altered.js";
+import { until } from "../support/until.js";
 
 const KEY = "a key of the specs, 32 bytes long";
 const SEED = Number(process.env.AUDIT_SEAL_SEED ?? Date.now() % 1_000_000_000);
@@ -19,10 +20,10 @@ const CRASHES = Number(process.env.AUDIT_SEAL_CRASHES ?? 12);
 /* Its chain is in the register once its first line is in the file. */
 async function untilWriting(folder: string, child: ChildProcess): Promise<void> {
   const register = join(folder, ".activity-audit.seal");
-  while (!existsSync(register) || !readFileSync(register, "utf8").includes(`"pid":${child.pid},`)) {
+  await until(() => {
     assert.equal(child.exitCode, null);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+    return existsSync(register) && readFileSync(register, "utf8").includes(`"pid":${child.pid},`);
+  });
 }
 
 async function crashing(folder: string, env: Record<string, string>, kills: number): Promise<void> {

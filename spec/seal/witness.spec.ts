@@ -14,6 +14,7 @@ import { verify } from "#dist/read/verify/verify";
 import { flush } from "#dist/writer/writers";
 import { inFolder } from "../writer/support.js";
 import { sealedIn } from "./truth.js";
+import { until } from "../support/until.js";
 
 interface ObjectStore extends AsyncDisposable {
   readonly url: string;
@@ -60,10 +61,6 @@ function putOnce(url: string): (checkpoint: Witnessed) => Promise<void> {
     });
     if (status !== 200) throw new Error(`the store answered ${status}`);
   };
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 describe("a store of objects as witness", () => {

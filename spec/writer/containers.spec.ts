@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { Backups } from "#dist/writer/backups";
-import { inFolder, settings, until, writing } from "./support.js";
+import { inFolder, settings, writing } from "./support.js";
+import { until } from "../support/until.js";
 
 const MINUTE = 60_000;
 

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { flush } from "#dist/writer/writers";
 import { cannotMount, mountOver, onDisk } from "../support/mounts.js";
-import { inFolder, linesOf, run, until, untilFailing, writing } from "./support.js";
+import { inFolder, linesOf, run, untilFailing, writing } from "./support.js";
+import { until } from "../support/until.js";
 
 const DISK = 2_000_000;
 

@@ -24,7 +24,8 @@ import { Backups } from "#dist/writer/backups";
 import type { WriterSettings } from "#dist/writer/protocol";
 import type { Writer } from "#dist/writer/writer";
 import { flush } from "#dist/writer/writers";
-import { inFolder, linesOf, settings, until, writing } from "./support.js";
+import { inFolder, linesOf, settings, writing } from "./support.js";
+import { until } from "../support/until.js";
 
 /** Runs `work` with a writer on `a.log` of a fresh folder. */
 function withWriter(

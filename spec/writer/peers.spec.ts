@@ -19,6 +19,7 @@ import { join, resolve } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { faultsOf, inFolder, linesOf, WHOLE } from "./support.js";
+import { until } from "../support/until.js";
 
 const root = process.cwd();
 const modules = resolve(process.env.AUDIT_PEERS ?? ".peers", "node_modules");
@@ -116,7 +117,7 @@ describe("the packed package", () => {
     inProject(async ({ folder, logs, env }) => {
       const port = await freePort();
       const writing = async (processes: number): Promise<void> => {
-        while (!existsSync(join(logs, "told")) || toldIn(logs).size < processes) await delay(20);
+        await until(() => existsSync(join(logs, "told")) && toldIn(logs).size >= processes);
         // And some more of what each writes.
         await delay(200);
       };

@@ -5,7 +5,8 @@ import { describe, it } from "node:test";
 import type { WriterSettings } from "#dist/writer/protocol";
 import type { Writer } from "#dist/writer/writer";
 import { flush } from "#dist/writer/writers";
-import { inFolder, linesOf, until, writing } from "./support.js";
+import { inFolder, linesOf, writing } from "./support.js";
+import { until } from "../support/until.js";
 
 const LINE = "x".repeat(999);
 const { wait } = Atomics;

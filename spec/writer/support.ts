@@ -13,6 +13,7 @@ import { THREAD_FILE } from "#dist/writer/crew";
 import type { WriterSettings } from "#dist/writer/protocol";
 import type { Writer } from "#dist/writer/writer";
 import { closeWriter, openWriter } from "#dist/writer/writers";
+import { until } from "../support/until.js";
 
 const programs = join(__dirname, "programs");
 
@@ -82,10 +83,6 @@ export async function writing(
   } finally {
     closeWriter(writer);
   }
-}
-
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** The thread's word of why comes a turn of the event loop after its state. */

@@ -5,7 +5,7 @@
  */
 import { once } from "node:events";
 import pc from "picocolors";
-import type { ReadReport } from "../read/report.js";
+import type { ReadReport, UnreadFile } from "../read/report.js";
 import { lineOf, type LogRecord } from "../read/records.js";
 import { safe, safeJson, safeLine } from "./safe.js";
 
@@ -44,11 +44,13 @@ export class Output {
     process.stderr.write(`${text}\n`);
   }
 
+  unread({ path, why }: UnreadFile): void {
+    this.note(pc.yellow(`could not be read to its end: ${safe(path)} (${safe(why)})`));
+  }
+
   /** Tells what of the files could not be read. */
   warn({ malformed, badLines, unreadable }: ReadReport): void {
-    for (const { path, why } of unreadable) {
-      this.note(pc.yellow(`could not be read to its end: ${safe(path)} (${safe(why)})`));
-    }
+    for (const file of unreadable) this.unread(file);
     if (malformed === 0) return;
     this.note(
       pc.yellow(

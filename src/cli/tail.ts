@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { follow } from "../read/follow.js";
 import { lastRecords } from "../read/last.js";
 import type { LogRecord } from "../read/records.js";
+import type { UnreadFile } from "../read/report.js";
 import { answering, count, trailCommand, type Trail, type TrailOptions } from "./command.js";
 import { filterOf, withFilters, type FilterOptions } from "./filter-options.js";
 import { renderLine } from "./render/line.js";
@@ -32,7 +33,15 @@ async function tail(trail: Trail, options: TailOptions): Promise<0 | 1> {
   for (const record of records) await show(record);
   await out.flush();
   if (options.follow) {
-    for await (const batch of follow(options.dir, { known: files, ends, filter, logs: options.log })) {
+    out.warn(report);
+    const unread = (file: UnreadFile) => out.unread(file);
+    for await (const batch of follow(options.dir, {
+      known: files,
+      ends,
+      filter,
+      logs: options.log,
+      unread,
+    })) {
       for (const record of batch) await show(record);
       await out.flush();
     }

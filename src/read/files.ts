@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { BigIntStats } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { AuditError } from "../errors.js";
@@ -128,8 +129,12 @@ export async function describeFile(path: string): Promise<TrailFile | undefined>
     stamp: backup?.stamp,
     size: Number(found.size),
     changedAt: Number(found.mtimeNs) / 1e6,
-    identity: `${found.dev}:${found.ino}`,
+    identity: identityOf(found),
   };
+}
+
+export function identityOf({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`;
 }
 
 /**

@@ -3,20 +3,25 @@
  *
  * @module
  */
-import { open, type FileHandle } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findFiles, locate, type FindOptions, type TrailFile } from "./files.js";
-import { matcher } from "./filter.js";
-import { readLines } from "./lines.js";
-import { recordOf, type LogRecord, type ReadOptions } from "./records.js";
+import { findFiles, identityOf, type FindOptions, type TrailFile } from "./files.js";
+import { matcher, type RecordFilter } from "./filter.js";
+import { openFile, readLines } from "./lines.js";
+import { recordOf, type LogRecord } from "./records.js";
+import type { UnreadFile } from "./report.js";
 
-export interface FollowOptions extends ReadOptions, FindOptions {
+export interface FollowOptions extends FindOptions {
+  readonly filter?: RecordFilter | undefined;
   /** The files that are known, which are followed from `ends`; others are read from their beginning. */
   readonly known?: readonly TrailFile[];
   /** By `identity`, the byte to go on from. */
   readonly ends?: ReadonlyMap<string, number>;
   /** How often to look, in milliseconds. Default 200: a look costs one `readdir` and one `stat` a file. */
   readonly everyMs?: number;
+  /** Told once of each file that cannot be opened; it is tried again with every look. */
+  readonly unread?: (file: UnreadFile) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A process that has not seen a rotation yet appends to the old file for a moment. */
@@ -37,41 +42,75 @@ export async function* follow(
 ): AsyncGenerator<LogRecord[]> {
   const { known = [], ends, everyMs = 200, signal } = options;
   const match = matcher(options.filter);
-  const followed = new Map<string, Followed>();
-  const seen = new Set(known.flatMap(namesOf));
+  const followed = new Followed();
+  // A backup's name is never given twice. Its inode is, once it was deleted: often to the file that is begun next.
+  const ended = new Set(known.filter(hasEnded).map(nameOf));
+  const told = new Set<string>();
   try {
-    for (const file of known.filter(({ live }) => live)) {
-      const one = await Followed.open(file, ends?.get(file.identity) ?? file.size);
-      if (one) followed.set(file.identity, one);
+    for (const file of known.filter((one) => !hasEnded(one))) {
+      yield* batch(await begun(file, ends?.get(file.identity) ?? file.size));
     }
     for (;;) {
-      const files = await findFiles(where, options).catch(() => []);
+      const files = await findFiles(where, options).catch(() => undefined);
       // What was rotated is read to its end before what came after it.
-      for (const one of followed.values()) yield* batch(await one.more());
-      for (const file of files) {
-        const names = namesOf(file);
-        const isNew = !names.some((name) => seen.has(name));
-        for (const name of names) seen.add(name);
-        if (!isNew) continue;
-        if (file.gzip) yield* batch(await unpacked(file, followed.values()));
-        else {
-          const one = await Followed.open(file, 0);
-          if (one) followed.set(file.identity, one);
-          if (one) yield* batch(await one.more());
-        }
+      for (const one of followed.all()) yield* batch(await one.more());
+      for (const file of files ?? []) {
+        const isKnown = followed.has(file.identity) || (hasEnded(file) && ended.has(nameOf(file)));
+        if (!isKnown) yield* batch(await begun(file, 0));
+        else if (hasEnded(file)) ended.add(nameOf(file));
       }
-      const live = new Set(files.filter((file) => file.live).map(({ identity }) => identity));
-      for (const [identity, one] of followed) {
-        if (live.has(identity) || !one.drained()) continue;
-        followed.delete(identity);
-        await one.close();
-      }
+      if (files) await followed.closeDrained(files);
       if (signal?.aborted) return;
       await sleep(everyMs, undefined, { signal }).catch(() => undefined);
       if (signal?.aborted) return;
     }
   } finally {
-    await Promise.all([...followed.values()].map((one) => one.close()));
+    await followed.close();
+  }
+
+  /** The lines that a file has already, from a byte on. What cannot be opened now is met again by the next look. */
+  async function begun(file: TrailFile, from: number): Promise<Buffer[]> {
+    try {
+      const lines = file.gzip ? await unpacked(file, from) : await opened(file, from);
+      if (hasEnded(file)) ended.add(nameOf(file));
+      return lines;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      // Deleted, or rotated faster than it could be opened.
+      if (code === "ENOENT" || told.has(file.path)) return [];
+      told.add(file.path);
+      options.unread?.({ path: file.path, why: code ?? message });
+      return [];
+    }
+  }
+
+  async function opened(file: TrailFile, from: number): Promise<Buffer[]> {
+    const { handle, gzip, path } = await openFile(file);
+    const identity = identityOf(await handle.stat({ bigint: true }));
+    // Compressed between the look and the opening.
+    if (gzip) {
+      await handle.close();
+      return unpacked({ ...file, path, gzip, identity }, from);
+    }
+    // Only what is held open is sure to be the file that was found.
+    const one = new FollowedFile(handle, identity === file.identity ? from : 0);
+    return (await followed.add(identity, one)).more();
+  }
+
+  /**
+   * A backup that was compressed before it was seen: what is followed under its first inode is not read again. They are
+   * the same file if they begin with the same line.
+   */
+  async function unpacked(file: TrailFile, from: number): Promise<Buffer[]> {
+    const all: Buffer[] = [];
+    let first: Buffer | undefined;
+    for await (const lines of readLines(file)) {
+      first ??= lines[0]?.bytes;
+      all.push(...lines.filter(({ offset }) => offset >= from).map(({ bytes }) => bytes));
+    }
+    ended.add(nameOf(file));
+    for (const one of followed.all()) if (first && (await one.beginsWith(first))) return [];
+    return all;
   }
 
   function batch(lines: Buffer[]): LogRecord[][] {
@@ -80,38 +119,60 @@ export async function* follow(
   }
 }
 
-/** By which a file is known again: its inode, and of a backup, which is compressed into another one, its name. */
-function namesOf({ identity, live, path }: TrailFile): string[] {
-  return live ? [identity] : [identity, path.replace(/\.gz$/u, "")];
+/** Is not written any more, but for some moments. */
+function hasEnded({ live, gzip }: TrailFile): boolean {
+  return !live || gzip;
 }
 
-/**
- * A backup that was compressed before it was seen: what is followed under its first inode is not read again.
- * They are the same file if they begin with the same line.
- */
-async function unpacked(file: TrailFile, followed: Iterable<Followed>): Promise<Buffer[]> {
-  const all: Buffer[] = [];
-  for await (const lines of readLines(file)) all.push(...lines.map(({ bytes }) => bytes));
-  const [first] = all;
-  for (const one of followed) if (first && (await one.beginsWith(first))) return [];
-  return all;
+/** By which a file that has ended is known again: compressing it makes another one. */
+function nameOf({ path }: TrailFile): string {
+  return path.replace(/\.gz$/u, "");
+}
+
+/** The files that are held open. While one is, no other gets its inode. */
+class Followed {
+  readonly #files = new Map<string, FollowedFile>();
+
+  has(identity: string): boolean {
+    return this.#files.has(identity);
+  }
+
+  all(): FollowedFile[] {
+    return [...this.#files.values()];
+  }
+
+  async add(identity: string, file: FollowedFile): Promise<FollowedFile> {
+    const before = this.#files.get(identity);
+    if (before) await file.close();
+    else this.#files.set(identity, file);
+    return before ?? file;
+  }
+
+  /** Lets go of what was rotated and has not grown since. */
+  async closeDrained(files: readonly TrailFile[]): Promise<void> {
+    const live = new Set(files.filter((file) => file.live).map(({ identity }) => identity));
+    for (const [identity, one] of this.#files) {
+      if (live.has(identity) || !one.isDrained()) continue;
+      this.#files.delete(identity);
+      await one.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all().map((one) => one.close()));
+  }
 }
 
 /** A file that is held open, so that neither its rotation nor its deletion takes it away. */
-class Followed {
+class FollowedFile {
   #rest = Buffer.alloc(0);
   #grownAt = Date.now();
+  #endedAt: number | undefined;
 
-  private constructor(
+  constructor(
     private readonly handle: FileHandle,
     private at: number,
   ) {}
-
-  static async open(file: TrailFile, from: number): Promise<Followed | undefined> {
-    const now = await locate(file);
-    const handle = now && !now.gzip && (await open(now.path).catch(() => undefined));
-    return handle ? new Followed(handle, from) : undefined;
-  }
 
   /** The whole lines that have come since. */
   async more(): Promise<Buffer[]> {
@@ -137,8 +198,10 @@ class Followed {
     }
   }
 
-  drained(): boolean {
-    return Date.now() - this.#grownAt > DRAIN_MS;
+  /** Asked of what is not live. */
+  isDrained(): boolean {
+    this.#endedAt ??= Date.now();
+    return Date.now() - Math.max(this.#endedAt, this.#grownAt) > DRAIN_MS;
   }
 
   async beginsWith(line: Buffer): Promise<boolean> {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { open } from "node:fs/promises";
-import { locate, type TrailFile } from "./files.js";
+import type { TrailFile } from "./files.js";
 import { matcher, type Matcher } from "./filter.js";
+import { openFile } from "./lines.js";
 import { readRecords, recordOf, type LogRecord, type ReadOptions } from "./records.js";
 
 export interface Last {
@@ -65,10 +65,9 @@ async function lastOfPlain(
 ): Promise<LogRecord[]> {
   const match = matcher(filter);
   const kept: LogRecord[] = [];
-  const now = await locate(file);
-  if (!now || now.gzip) return now ? lastOf(now, count, ends, { filter, report }) : [];
-  const handle = await open(now.path);
+  const { handle, gzip, path } = await openFile(file);
   try {
+    if (gzip) return await lastOf({ ...file, path, gzip }, count, ends, { filter, report });
     /** The end of a line whose beginning is in a block before. */
     let rest = Buffer.alloc(0);
     let wholeTo: number | undefined;

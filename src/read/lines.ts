@@ -5,7 +5,7 @@
  */
 import { open, type FileHandle } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
-import { locate, type TrailFile } from "./files.js";
+import { identityOf, locate, type TrailFile } from "./files.js";
 import type { ReadReport } from "./report.js";
 
 /** One line, without its line break. */
@@ -67,9 +67,9 @@ export async function openFile(
     const path = now?.path ?? file.path;
     try {
       const handle = await open(path);
-      const { dev, ino } = await handle.stat({ bigint: true });
+      const identity = identityOf(await handle.stat({ bigint: true }));
       // Renamed between the look and the opening, by a rotation: look again.
-      if (!now || `${dev}:${ino}` === now.identity || attempt > 9) {
+      if (!now || identity === now.identity || attempt > 9) {
         return { handle, gzip: path.endsWith(".gz"), path };
       }
       await handle.close();

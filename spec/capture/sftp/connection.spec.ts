@@ -13,7 +13,8 @@ import { captureSftp } from "#dist/capture/sftp/sftp";
 import { collectCalls } from "../../support/events.js";
 import { tcpProxy } from "../../support/tcp-proxy.js";
 import { quietClient, rejection } from "./recorded.js";
-import { onEachServer, until } from "./servers.js";
+import { onEachServer } from "./servers.js";
+import { until } from "../../support/until.js";
 
 /** A client that is recorded, not yet connected. */
 function fresh(silentMs = 60_000): { client: SftpLibrary; events: SftpCallEvent[]; undo: () => void } {

@@ -125,8 +125,3 @@ export const sha256 = (data: string | Buffer): string => createHash("sha256").up
 /** As `sha256sum` of coreutils has it: no library of ours or of Node's. */
 export const sha256OfFile = (path: string): string =>
   execFileSync("sha256sum", [path], { encoding: "utf8" }).split(" ")[0]!;
-
-/** Waits for what is bound to come; the runner's own limit ends it otherwise. */
-export async function until(reached: () => boolean): Promise<void> {
-  while (!reached()) await new Promise((resolve) => setTimeout(resolve, 10));
-}

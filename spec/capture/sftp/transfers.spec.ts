@@ -12,7 +12,8 @@ import { finished, pipeline } from "node:stream/promises";
 import { it } from "node:test";
 import type { SftpCallEvent } from "#dist/capture/event";
 import { expected, facts, recordedClient } from "./recorded.js";
-import { onEachServer, sha256, sha256OfFile, until } from "./servers.js";
+import { onEachServer, sha256, sha256OfFile } from "./servers.js";
+import { until } from "../../support/until.js";
 
 /** More than one piece of every kind there is: 32 KB of fast transfers, 64 KB of streams, 255 KB of one write. */
 const big = randomBytes(3_000_001);

@@ -11,6 +11,7 @@ import { audit } from "activity-audit";
 import { outboxServers } from "../../support/outbox-servers.js";
 import { server as mysql } from "../mysql/server.js";
 import { brief, outcome, Trail } from "./trail.js";
+import { until } from "../../support/until.js";
 
 const [, server] = outboxServers(`audit_intents_${process.pid}`);
 
@@ -89,10 +90,11 @@ async function underWay(dataSource: DataSource): Promise<{ call: Promise<unknown
   const call = audit.run({ actor: { id: 7 }, requestId: "request" }, () =>
     outcome(dataSource.query("CALL slow()")),
   );
-  for (;;) {
+  await until(async () => {
     const [rows] = await gate.query("SELECT 1 FROM information_schema.processlist WHERE state = 'User lock'");
-    if ((rows as unknown[]).length > 0) return { call, go: () => gate.end() };
-  }
+    return (rows as unknown[]).length > 0;
+  });
+  return { call, go: () => gate.end() };
 }
 
 describe("intents on MariaDB", { skip: server!.reason ?? false }, () => {
@@ -205,10 +207,10 @@ describe("intents on MariaDB", { skip: server!.reason ?? false }, () => {
     await admin.end();
     assert.match(String(await call), /[Cc]onnection/);
     await go().catch(() => {});
-    for (;;) {
+    await until(async () => {
       await audit.flush({ timeoutMs: 20_000 });
-      if ((await trail.waiting()).length === 0) break;
-    }
+      return (await trail.waiting()).length === 0;
+    });
     assert.deepEqual(trail.written().map(brief), ["STATEMENT slow  unknown"]);
   });
 

@@ -12,6 +12,7 @@ import { outboxServers } from "../../support/outbox-servers.js";
 import { server as postgres } from "../postgres/server.js";
 import type { WrittenRecord } from "../../support/schema.js";
 import { brief, outcome, Trail } from "./trail.js";
+import { until } from "../../support/until.js";
 
 const [server] = outboxServers(`audit_intents_${process.pid}`);
 
@@ -111,10 +112,11 @@ async function underWay(dataSource: DataSource): Promise<{ call: Promise<unknown
   const call = audit.run({ actor: { id: 7 }, requestId: "request" }, () =>
     outcome(dataSource.query("CALL slow()")),
   );
-  for (;;) {
+  await until(async () => {
     const { rows } = await gate.query("SELECT 1 FROM pg_locks WHERE objid = 4711 AND NOT granted");
-    if (rows.length > 0) return { call, go: () => gate.end() };
-  }
+    return rows.length > 0;
+  });
+  return { call, go: () => gate.end() };
 }
 
 describe("intents on PostgreSQL", { skip: server!.reason ?? false }, () => {
@@ -223,10 +225,10 @@ describe("intents on PostgreSQL", { skip: server!.reason ?? false }, () => {
     await administer("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'CALL slow()'");
     assert.match(String(await call), /terminat/);
     await go();
-    for (;;) {
+    await until(async () => {
       await audit.flush({ timeoutMs: 20_000 });
-      if ((await trail.waiting()).length === 0) break;
-    }
+      return (await trail.waiting()).length === 0;
+    });
     assert.deepEqual(trail.written().map(brief), ["STATEMENT *  unknown"]);
   });
 
