@@ -72,7 +72,7 @@ export async function driveClinic(
     visitor.call("POST", "/patients", {
       name: "Grace Hopper",
       phone: "+1 202 555 0143",
-      insurance: { company: "Mutual", member: "M-17", pin: "4711" },
+      insurance: { company: "Mutual", member: "M-17", pin: "4711-8852-0930" },
     }),
   );
   const alan = await step(

@@ -193,7 +193,7 @@ describe("a day at the clinic", () => {
 
   it("writes no secret into any file", () => {
     const secrets = ["correct horse", "battery staple", "demo-insurer-key", "demo-insurer-token"];
-    secrets.push("demo-answer-secret", "demo-lab-password", "4711");
+    secrets.push("demo-answer-secret", "demo-lab-password", "4711-8852-0930");
     assert.ok(!text["audit.log"]!.includes("202 555 0143"), "the masked phone number");
     const passwordHash = rows.find(({ table }) => table === "account")!.after!["passwordHash"] as string;
     for (const secret of [...secrets, passwordHash]) {
