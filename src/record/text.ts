@@ -51,10 +51,15 @@ function redactJson(text: string, context: TextContext): string | undefined {
   return JSON.stringify(shown);
 }
 
+/** `=`, `:` and `"`. */
+const ENCODED_SIGN = /%(?:3[dDaA]|22)/u;
+
 /** Pieces that are percent-encoded once more: a URL in a query, a form in a form. */
 function redactEncoded(text: string, context: TextContext, nesting: number): string {
-  if (nesting >= MAX_NESTING) return text;
-  return text.replaceAll(/[^\s&=?"'<>#]*%(?:3[dD]|22|3[aA])[^\s&?"'<>#=]*/gu, (piece) => {
+  if (nesting >= MAX_NESTING || !ENCODED_SIGN.test(text)) return text;
+  // Whole pieces: an expression that looks for the sign itself begins again at each character of one that has none.
+  return text.replaceAll(/[^\s&=?"'<>#]+/gu, (piece) => {
+    if (!ENCODED_SIGN.test(piece)) return piece;
     let plain: string;
     try {
       plain = decodeURIComponent(piece);
@@ -74,7 +79,9 @@ function redactXml(text: string, { keys, hider }: TextContext): string {
 }
 
 function redactMultipart(text: string, { keys, hider }: TextContext): string {
-  const part = /name="([^"\r\n]{1,64})"([^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n)([\s\S]*?)(?=\r?\n--|$)/gu;
+  // The head is bounded, or each name in a page of HTML would be followed to the page's end.
+  const part =
+    /name="([^"\r\n]{1,64})"([^\r\n]{0,512}(?:\r?\n[^\r\n]{1,512}){0,8}\r?\n\r?\n)([\s\S]*?)(?=\r?\n--|$)/gu;
   return text.replaceAll(part, (all, name, head, value) => {
     const action = keys.actionOf(name);
     return hides(action) ? `name="${name}"${head}${hider.text(action, value, place(name))}` : all;
@@ -85,7 +92,7 @@ function redactMultipart(text: string, { keys, hider }: TextContext): string {
 function redactSql(text: string, { keys, hider }: TextContext): string {
   // Of a unique key that is violated, MySQL tells the value first and the key's name after.
   const told = text.replaceAll(
-    /(Duplicate entry ')(.*?)(' for key '([^']{1,200})')/gsu,
+    /(Duplicate entry ')(.{0,4096}?)(' for key '([^']{1,200})')/gsu,
     (all, head, value, tail, key) =>
       hides(keys.actionOf(key)) ? `${head}${hider.text("redact", value, place(key))}${tail}` : all,
   );

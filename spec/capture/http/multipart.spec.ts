@@ -101,6 +101,15 @@ describe("a multipart form", () => {
     const many = Buffer.concat(Array.from({ length: 1500 }, () => part('name="a"', null, Buffer.from("b"))));
     assert.equal(read(many, [5000]).parts().length, 1000);
   });
+
+  it("takes no longer for heads that are made to be slow", () => {
+    const type = `a${" ".repeat(15_000)}b`;
+    const form = Buffer.concat(Array.from({ length: 20 }, () => part('name="a"', type, Buffer.from("b"))));
+    const begin = process.cpuUsage();
+    const { length } = read(form, [form.length]).parts();
+    // Where the time grew with the square of a head's length, these took twenty times as long.
+    assert.deepEqual([length, process.cpuUsage(begin).user < 1_000_000], [20, true]);
+  });
 });
 
 describe("a boundary", () => {

@@ -109,7 +109,7 @@ export class MultipartReader {
     return {
       name: parameter(disposition, "name") ?? "",
       filename,
-      contentType: /^content-type:\s*(.*?)\s*$/im.exec(head)?.[1] ?? null,
+      contentType: /^content-type:(.*)$/im.exec(head)?.[1]?.trim() ?? null,
       hash: filename === null ? null : createHash("sha256"),
       kept: [],
       bytes: 0,
