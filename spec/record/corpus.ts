@@ -54,6 +54,10 @@ export const NAMED_PLACES: Readonly<Record<string, Place>> = {
     asked({ payload: JSON.stringify({ inner: JSON.stringify({ list: [{ [name]: secret }] }) }) }),
   "JSON in a text that is cut off": (name, secret) =>
     asked({ payload: JSON.stringify({ user: "ana", [name]: secret }).slice(0, -1) }),
+  "JSON in a text that names it twice": (name, secret) =>
+    asked({ payload: `{"list":[{"${name}":"${secret}","${name}":null}]}`, [name]: "another one" }),
+  "a name with a character that nobody sees": (name, secret) =>
+    asked({ [`${name.slice(0, 2)}\u200b${name.slice(2)}`]: secret }),
   "JSON with escaped quotes in an error": (name, secret) =>
     buildRecord(requestEvent({ error: new Error(`bad request "{\\"${name}\\":\\"${secret}\\"}"`) }), STAMP),
   "a form body": (name, secret) =>
@@ -72,6 +76,16 @@ export const NAMED_PLACES: Readonly<Record<string, Place>> = {
       }),
       STAMP,
     ),
+  "an item of a form's list": (name, secret) =>
+    buildRecord(
+      requestEvent({
+        requestHeaders: ["Content-Type", "application/x-www-form-urlencoded"],
+        requestBody: bodyOfBytes(`${enc(name)}%5B0%5D=7654321&${enc(name)}%5B1%5D=${enc(secret)}`),
+      }),
+      STAMP,
+    ),
+  "an item of a list in a text": (name, secret) =>
+    event({ link: `https://a.example/x?page=1&${name}[0]=${enc(secret)}` }),
   "a form as a text": (name, secret) => event({ sent: `user=ana&${enc(name)}=${enc(secret)}&keep=1` }),
   "a nested form field in a text": (name, secret) =>
     event({ sent: `a=1&user%5B${enc(name)}%5D=${enc(secret)}` }),
@@ -167,6 +181,8 @@ export const NAMED_PLACES: Readonly<Record<string, Place>> = {
     event({ soap: `<Envelope><Auth type="x"><${name}>${secret}</${name}></Auth></Envelope>` }),
   "a namespaced XML element": (name, secret) =>
     event({ soap: `<w:Auth><wsse:${name} Type="text">${secret}</wsse:${name}></w:Auth>` }),
+  "an XML element that is quoted whole": (name, secret) =>
+    event({ soap: `<w:Auth><w:${name} Type="text"> <![CDATA[${secret}]]>\n</w:${name}></w:Auth>` }),
   "a multipart form": (name, secret) =>
     buildRecord(
       requestEvent({
@@ -293,6 +309,11 @@ export const HEADERS: readonly (readonly [string, string, readonly string[]])[] 
   ["Cookie", "sid=s%3AabcDEF123456; theme=dark-blue", ["abcDEF123456", "dark-blue"]],
   ["Cookie", "only-a-value-1", ["only-a-value-1"]],
   ["Set-Cookie", "sid=s%3Axyz987654; Path=/; HttpOnly; SameSite=Lax", ["xyz987654"]],
+  [
+    "Set-Cookie",
+    "a=1111111; Expires=Wed, 21 Oct 2026 07:28:00 GMT, sid=s%3Apqr135791; HttpOnly, b=stu246802; Path=/, c=vwx975310",
+    ["1111111", "pqr135791", "stu246802", "vwx975310"],
+  ],
 ];
 
 /** URLs and what of them must be gone. */
@@ -301,6 +322,7 @@ export const URLS: readonly (readonly [string, string])[] = [
   ["postgres://app:p%40ss-2@db:5432/main", "p%40ss-2"],
   ["mongodb+srv://app:p@ss-3@cluster0.example/db", "p@ss-3"],
   ["redis://:only-password-4@cache:6379", "only-password-4"],
+  ["mysql://app:p#ss/7?x@db:3306/main", "p#ss/7?x"],
   ["sftp://lab:pw-5555@sftp.example/in", "pw-5555"],
   ["https://0123456789abcdef0123456789abcdef@git.example/r.git", "0123456789abcdef0123456789abcdef"],
 ];

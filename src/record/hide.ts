@@ -123,10 +123,18 @@ export class Hider {
       const equals = pair.indexOf("=");
       const name = pair.slice(0, equals === -1 ? 0 : equals).trim();
       if (equals === -1) shown += index === 0 ? REDACTED : isAttribute(pair.trim()) ? pair : ` ${REDACTED}`;
-      else if (index > 0 && isAttribute(name)) shown += pair;
+      else if (index > 0 && isAttribute(name)) shown += this.cookieAttribute(pair);
       else shown += `${pair.slice(0, equals + 1)}${this.cookieValue(pair.slice(equals + 1))}`;
     }
     return shown;
+  }
+
+  /** Where several `Set-Cookie` were joined to one text, the next stands behind a comma; behind that of a date is no name. */
+  private cookieAttribute(pair: string): string {
+    const start = /,\s*[^\s=,]+=/u.exec(pair);
+    if (!start) return pair;
+    const end = start.index + start[0].length;
+    return pair.slice(0, end) + this.cookieValue(pair.slice(end));
   }
 
   private cookieValue(value: string): string {

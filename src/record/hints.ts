@@ -27,6 +27,8 @@ for (const [characters, sign] of [
 const BETWEEN = new Uint8Array(128);
 for (const character of " \t\r\n\"'`\\)]") BETWEEN[character.charCodeAt(0)] = 1;
 const BACKSLASH = 0x5c;
+/** `token[0]=`: how the name ends stands before the other bracket. */
+const BRACKET = 0x5d;
 /** Characters that do not count in a name. */
 const IGNORED = new Uint8Array(128);
 for (const character of " _-.") IGNORED[character.charCodeAt(0)] = 1;
@@ -72,6 +74,7 @@ export class Hints {
    * @param start - where the string begins
    */
   endsName(bytes: Uint8Array, separator: number, start: number): boolean {
+    if (bytes[separator - 1] === BRACKET) return true;
     let index = separator - 1;
     while (index >= start && BETWEEN[bytes[index]!] === 1 && bytes[index] !== BACKSLASH) index -= 1;
     let key = 0;
@@ -96,6 +99,7 @@ export class Hints {
   }
 
   private isAfterName(text: string, separator: number): boolean {
+    if (text.charCodeAt(separator - 1) === BRACKET) return true;
     let index = separator - 1;
     while (index >= 0 && BETWEEN[text.charCodeAt(index)] === 1) index -= 1;
     let key = 0;

@@ -152,10 +152,10 @@ export class KeyTable {
     return action;
   }
 
-  /** `user[password]` and `user.password` name a field `password`. */
+  /** `user[password]` and `user.password` name a field `password`, and `password[0]` an item of it. */
   private lastPart(name: string): KeyAction | undefined {
     if (!/[.[:]/u.test(name)) return undefined;
-    const last = name.split(/[.[\]:]+/u).findLast((part) => part !== "");
+    const last = name.split(/[.[\]:]+/u).findLast((part) => !/^\d*$/u.test(part));
     return last === undefined ? undefined : this.rules.get(normalName(last));
   }
 }
@@ -173,9 +173,12 @@ function newTable(): Record<string, KeyAction | undefined> {
 }
 
 export function normalName(name: string): string {
-  return name
-    .slice(0, 128)
-    .normalize("NFKC")
-    .toLowerCase()
-    .replaceAll(/[\s_.-]/gu, "");
+  return (
+    name
+      .slice(0, 128)
+      .normalize("NFKC")
+      .toLowerCase()
+      // What nobody sees is no part of a name: a zero-width space, a soft hyphen.
+      .replaceAll(/[\s_.\-\p{Cf}]/gu, "")
+  );
 }

@@ -46,9 +46,24 @@ function redactJson(text: string, context: TextContext): string | undefined {
   }
   const known = context.hider.findings.length;
   const shown = context.parsed(value as object);
-  if (shown === value) return text;
+  if (shown === value) return namesIn(text) === namesOf(value) ? text : JSON.stringify(value);
   context.hider.complete(known, "#");
   return JSON.stringify(shown);
+}
+
+/** Of two values under one name the parser keeps the last; the text has both. */
+function namesIn(text: string): number {
+  let count = 0;
+  for (const [, colon] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/gsu))
+    if (colon !== undefined) count += 1;
+  return count;
+}
+
+function namesOf(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const parts = Object.values(value);
+  const own = Array.isArray(value) ? 0 : parts.length;
+  return parts.reduce<number>((sum, part) => sum + namesOf(part), own);
 }
 
 /** `=`, `:` and `"`. */
@@ -72,9 +87,13 @@ function redactEncoded(text: string, context: TextContext, nesting: number): str
 }
 
 function redactXml(text: string, { keys, hider }: TextContext): string {
-  return text.replaceAll(/<([\w:.-]{1,64})(\s[^<>]{0,512})?>([^<>]+)(?=<\/)/gu, (all, name, rest, value) => {
+  const element =
+    /(<([\w:.-]{1,64})(?:\s[^<>]{0,512})?>)(?:([^<>]+)|(\s*<!\[CDATA\[)([\s\S]{0,4096}?)(\]\]>\s*))(?=<\/)/gu;
+  return text.replaceAll(element, (all, tag, name, value, opening, quoted, closing) => {
     const action = keys.actionOf(name);
-    return hides(action) ? `<${name}${rest ?? ""}>${hider.text(action, value, place(name))}` : all;
+    if (!hides(action)) return all;
+    if (opening === undefined) return tag + hider.text(action, value, place(name));
+    return tag + opening + hider.text(action, quoted, place(name)) + closing;
   });
 }
 
@@ -113,7 +132,8 @@ export function secretColumn(text: string, keys: KeyTable): string | undefined {
 /** `scheme://user:password@host`, and a token in the user's place. */
 function redactUserinfo(text: string, { hider }: TextContext): string {
   return text.replaceAll(
-    /(:\/\/)([^\s/?#@:"'<>]*)(?::([^\s/?#"'<>]*))?@/gu,
+    // A password may hold what it should have encoded. What begins with a port is the rest of a URL.
+    /(:\/\/)([^\s/?#@:"'<>[]*)(?::([^\s/?#"'<>]*|(?!\d{1,5}\b)[^\s@"'<>]{1,256}))?@/gu,
     (all, slashes, user, password) => {
       if (password) return `${slashes}${user}:${hider.text("redact", password, "#userinfo")}@`;
       return user.length >= 20 ? `${slashes}${hider.text("redact", user, "#userinfo")}@` : all;
