@@ -11,6 +11,7 @@ import { observeMethod } from "#dist/capture/method";
 import { runAs } from "#dist/context/run";
 import { snapshot } from "#dist/record/snapshot";
 import { wrapClasses, type ClassHooks } from "#dist/registry/classes";
+import { until } from "../support/until.js";
 
 const entered: string[] = [];
 const events: MethodCallEvent[] = [];
@@ -106,6 +107,12 @@ class Fax {
   async *stream(): AsyncGenerator<number> {
     yield 1;
     yield 2;
+  }
+  polls = 0;
+  async poll(): Promise<void> {
+    this.polls += 1;
+    await Promise.resolve();
+    if (this.polls < 3) setImmediate(() => void this.poll());
   }
   lazy(): PromiseLike<number> {
     // oxlint-disable-next-line unicorn/no-thenable -- a query builder that runs when it is awaited
@@ -319,6 +326,17 @@ describe("a method of an @ExternalService class without a client", () => {
         ["modem", "send"],
         ["modem", "fail"],
       ],
+    );
+  });
+
+  it("is one call each time that it calls itself again by a timer", async () => {
+    start();
+    const fax = new Fax();
+    await fax.poll();
+    await until(() => fax.polls === 3 && events.length >= 3);
+    assert.deepEqual(
+      events.map(({ method, outcome }) => [method, outcome]),
+      Array.from({ length: 3 }, () => ["poll", "success"]),
     );
   });
 

@@ -34,8 +34,8 @@ export interface MethodTools {
 
 type AnyFunction = (this: unknown, ...args: unknown[]) => unknown;
 
-/** The call that the running code is the inside of. */
-const running = new AsyncLocalStorage<{ readonly self: unknown; readonly method: string }>();
+/** The call that the running code is the inside of, or was begun by. */
+const running = new AsyncLocalStorage<ObservedCall>();
 
 /**
  * Makes what stands round each call of one method.
@@ -45,12 +45,11 @@ const running = new AsyncLocalStorage<{ readonly self: unknown; readonly method:
  */
 export function observeMethod(identity: MethodIdentity, emit: Emit, tools: MethodTools) {
   return (method: AnyFunction, self: unknown, args: unknown[]): unknown => {
-    const around = running.getStore();
-    const same = around !== undefined && around.self === self && around.method === identity.method;
+    const same = running.getStore()?.isCallOf(self, identity.method) === true;
     const detail = detailNow(identity.detail);
     if (detail === false || same) return Reflect.apply(method, self, args);
-    const call = new ObservedCall({ ...identity, detail }, emit, tools, currentContext(), args);
-    return call.run(method, self, args);
+    const call = new ObservedCall({ ...identity, detail }, self, emit, tools, args);
+    return call.run(method, args);
   };
 }
 
@@ -58,9 +57,10 @@ type Ending = "success" | "failure" | "unknown";
 
 class ObservedCall {
   readonly #identity: MethodIdentity;
+  readonly #self: unknown;
   readonly #emit: Emit;
   readonly #tools: MethodTools;
-  readonly #outer: AuditContext | undefined;
+  readonly #outer: AuditContext | undefined = currentContext();
   readonly #arguments: readonly unknown[];
   readonly #recordId: string;
   readonly #start = performance.now();
@@ -68,25 +68,29 @@ class ObservedCall {
 
   constructor(
     identity: MethodIdentity,
+    self: unknown,
     emit: Emit,
     tools: MethodTools,
-    outer: AuditContext | undefined,
     args: readonly unknown[],
   ) {
     this.#identity = identity;
+    this.#self = self;
     this.#emit = emit;
     this.#tools = tools;
-    this.#outer = outer;
     this.#arguments = identity.detail === "full" ? args.map((arg) => described(arg, tools)) : [];
     this.#recordId = tools.newRecordId();
   }
 
-  run(method: AnyFunction, self: unknown, args: unknown[]): unknown {
-    const frame = { self, method: this.#identity.method };
-    const inside = <T>(work: () => T): T => runAsCause(this.#recordId, () => running.run(frame, work));
+  /** What it has left behind (a timer that calls again) runs inside of it for good, and is a call of its own. */
+  isCallOf(self: unknown, method: string): boolean {
+    return !this.#told && this.#self === self && this.#identity.method === method;
+  }
+
+  run(method: AnyFunction, args: unknown[]): unknown {
+    const inside = <T>(work: () => T): T => runAsCause(this.#recordId, () => running.run(this, work));
     let result: unknown;
     try {
-      result = inside(() => Reflect.apply(method, self, args));
+      result = inside(() => Reflect.apply(method, this.#self, args));
     } catch (error) {
       this.#end("failure", undefined, error);
       throw error;
