@@ -10,10 +10,10 @@ import type { CallEvent, CaptureEvent, HttpCallEvent } from "./capture/event.js"
 import { guarded } from "./health.js";
 import type { Sink } from "./log/sink.js";
 import { buildRecord } from "./record/build.js";
-import { encode } from "./record/encode.js";
+import { decode, encode } from "./record/encode.js";
 import type { Redactor } from "./record/redactor.js";
 import type { Moment, Stamp } from "./record/common.js";
-import { CallDraft, RequestDraft } from "./record/draft.js";
+import { CallDraft, Draft, RequestDraft } from "./record/draft.js";
 import {
   buildCustom,
   buildLogin,
@@ -33,7 +33,7 @@ export interface RecordingOptions {
 
 export class Recording {
   readonly #options: RecordingOptions;
-  readonly #sink: Sink;
+  #sink: Sink;
   readonly #redactor: Redactor;
   readonly #hasExtra: boolean;
 
@@ -79,6 +79,18 @@ export class Recording {
   trail(input: TrailInput): void {
     const moment = { at: Date.now(), context: undefined };
     guarded("record.build", () => this.#write(buildTrail(input, moment, this.#stamp())));
+  }
+
+  /**
+   * The last thing before the log forgets what the application said of it. A call of a decorated class may end later;
+   * its record is redacted here, by the policy under which the call was made.
+   */
+  end(): void {
+    const sink = this.#sink;
+    this.#sink = (given) => {
+      const record = given instanceof Draft ? given.record() : given;
+      sink(decode(encode(record, this.#redactor)) as AuditRecord);
+    };
   }
 
   #state(build: (moment: Moment, stamp: Stamp) => AuditRecord): void {

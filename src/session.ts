@@ -110,7 +110,10 @@ export class Session {
     this.#targets.releaseAll();
     for (const undo of this.#undos.splice(0).toReversed()) undo();
     // Last: requests under way are told as they are given up.
-    if (this.running) this.recording.trail({ eventType: "AUDIT_STOPPED", details: { pid: process.pid } });
+    if (this.running) {
+      this.recording.trail({ eventType: "AUDIT_STOPPED", details: { pid: process.pid } });
+      this.recording.end();
+    }
     resetLogRuntime();
   }
 
