@@ -39,7 +39,7 @@ import { Recording } from "./recording.js";
 import { fingerprint } from "./fingerprint.js";
 import { openFiles } from "./writer/writers.js";
 import { wrapClasses, type ClassHooks } from "./registry/classes.js";
-import { followClients, type OfferedClient } from "./registry/clients.js";
+import { followClients, leaveClient, type OfferedClient } from "./registry/clients.js";
 import { AttachedTargets } from "./registry/targets.js";
 import { clientKind, clientOptions, dataSourceOptions } from "./targets.js";
 import { WithoutTable } from "./without-table.js";
@@ -150,7 +150,14 @@ export class Session {
 
   #attachClient(client: OfferedClient): Undo {
     if (!this.running) return () => {};
-    return this.#targets.attach(client.target, () => this.#captureClient(client));
+    return this.#targets.attach(client.target, () => {
+      const giveBack = leaveClient(client.target);
+      const undo = this.#captureClient(client);
+      return () => {
+        undo();
+        giveBack();
+      };
+    });
   }
 
   #captureClient({ kind, target, service, options }: OfferedClient): Undo {

@@ -43,6 +43,9 @@ class Fax {
 
 @ExternalService("apollo", { log: "metadata" })
 class Apollo extends ExternalService {
+  get client() {
+    return this.http;
+  }
   ask() {
     return this.http.post(`${service.url}/end`, { dose: 2 });
   }
@@ -54,6 +57,15 @@ class Pharmacy extends HttpClient {
   }
   ask() {
     return this.post(`${service.url}/end`, { dose: 2 });
+  }
+}
+
+@ExternalService("ward")
+class Ward {
+  answer: (found: object) => void = () => {};
+
+  async ask(_question: object): Promise<object> {
+    return new Promise((resolve) => (this.answer = resolve));
   }
 }
 
@@ -154,6 +166,30 @@ describe("how much is written of calls that go out", () => {
     );
   });
 
+  it("is as audit.attach says of a client that a base class made, until that is given back", async () => {
+    start();
+    const detach = audit.attach(clients.apollo.client, { service: "olympia", log: "full" });
+    await callAll();
+    detach();
+    await callAll();
+    assert.deepEqual(await written(), [
+      ["fax", "full"],
+      ["olympia", "full"],
+      ["pharmacy", "full"],
+      ["fax", "full"],
+      ["apollo", "metadata"],
+      ["pharmacy", "full"],
+    ]);
+  });
+
+  it("is the same through a Proxy of the application's", async () => {
+    start();
+    const through = new Proxy(new Apollo(), {});
+    await through.ask();
+    assert.equal(through.client, through.client);
+    assert.deepEqual(await written(), [["apollo", "metadata"]]);
+  });
+
   it("is as audit.logExternal says of what runs within it, and of nothing else", async () => {
     audit.start({ serviceName: "spec", external: { services: { pharmacy: "full" } }, outbound: true });
     await audit.logExternal("metadata", callAll);
@@ -171,6 +207,27 @@ describe("how much is written of calls that go out", () => {
       ["fax", "full"],
       ["apollo", "metadata"],
       ["pharmacy", "full"],
+    ]);
+  });
+
+  it("is hidden by the policy of its time where a call ends after audit has stopped", async () => {
+    audit.start({ serviceName: "spec", redact: { redact: ["diagnosis"], mask: ["phone"] } });
+    const ward = new Ward();
+    const asked = ward.ask({ diagnosis: "influenza", phone: "+41 79 123 45 67" });
+    await audit.stop();
+    ward.answer({ diagnosis: "influenza again", bed: 4 });
+    await asked;
+    await audit.flush();
+    const [record, ...others] = assertRecords(readFileSync(join(directory, "api.log"), "utf8"));
+    assert.deepEqual(others, []);
+    const { outcome, request_repr: sent, response_repr: received, redacted } = record!;
+    assert.equal(outcome, "success");
+    assert.deepEqual(sent.arguments, [{ diagnosis: "[REDACTED]", phone: "***5 67" }]);
+    assert.deepEqual(received.result, { diagnosis: "[REDACTED]", bed: 4 });
+    assert.deepEqual(redacted, [
+      "/request_repr/arguments/0/diagnosis",
+      "/request_repr/arguments/0/phone",
+      "/response_repr/result/diagnosis",
     ]);
   });
 

@@ -6,11 +6,17 @@
 import type { AxiosInstance } from "axios";
 import type SftpLibrary from "ssh2-sftp-client";
 import { serviceSymbol } from "../decorate/external-service.js";
-import { makeHttp, makeSftp, serviceOf } from "./made.js";
+import { keep, kept, makeHttp, makeSftp, serviceOf } from "./made.js";
+
+interface Clients {
+  http?: AxiosInstance;
+  sftp?: SftpLibrary;
+}
 
 class ExternalServiceBase {
-  #http: AxiosInstance | undefined;
-  #sftp: SftpLibrary | undefined;
+  constructor() {
+    keep<Clients>(this, {});
+  }
 
   /**
    * An axios instance of this object's own, whose calls are recorded; made when it is first used.
@@ -18,7 +24,7 @@ class ExternalServiceBase {
    * @throws {AuditError} `AUDIT_PEER_MISSING`: axios is not installed
    */
   protected get http(): AxiosInstance {
-    return (this.#http ??= makeHttp(serviceOf(this)));
+    return (kept<Clients>(this).http ??= makeHttp(serviceOf(this)));
   }
 
   /**
@@ -28,7 +34,7 @@ class ExternalServiceBase {
    * @throws {AuditError} `AUDIT_PEER_MISSING`: ssh2-sftp-client is not installed
    */
   protected get sftp(): SftpLibrary {
-    return (this.#sftp ??= makeSftp(serviceOf(this)));
+    return (kept<Clients>(this).sftp ??= makeSftp(serviceOf(this)));
   }
 }
 

@@ -19,6 +19,20 @@ export function serviceOf(object: object, given?: string): ServiceName {
   return { name: given ?? object.constructor.name, options: decorated?.options ?? {} };
 }
 
+const hidden = Symbol("activity-audit client");
+
+/**
+ * Keeps something of ours on an object of the application's. Not in a private field: that is not to be reached through a
+ * Proxy which the application puts round its object.
+ */
+export function keep<State extends object>(object: object, state: State): void {
+  Object.defineProperty(object, hidden, { value: state });
+}
+
+export function kept<State extends object>(object: object): State {
+  return (object as Record<typeof hidden, State>)[hidden];
+}
+
 export function makeHttp({ name, options }: ServiceName, config?: CreateAxiosDefaults): AxiosInstance {
   const instance = loadAxios().create(config);
   offerClient({ kind: "axios", target: instance, service: name, options });

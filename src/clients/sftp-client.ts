@@ -7,10 +7,15 @@ import { posix } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type SftpLibrary from "ssh2-sftp-client";
 import { markClient } from "../decorate/external-service.js";
-import { makeSftp, serviceOf } from "./made.js";
+import { keep, kept, makeSftp, serviceOf } from "./made.js";
 
 /** How long a refused connection is waited for to be closed; one that was never opened is not. */
 const CLOSING_MS = 1000;
+
+interface Connection {
+  /** Settled once it stands; none before, and when it is gone. */
+  stands: Promise<void> | undefined;
+}
 
 /**
  * A base class for clients of one SFTP server; one connection, reused, and each operation is one record.
@@ -29,7 +34,6 @@ const CLOSING_MS = 1000;
 export class SftpClient {
   /** The ssh2-sftp-client behind the methods, for all that they do not offer. */
   protected readonly sftp: SftpLibrary;
-  #connected: Promise<void> | undefined;
 
   /**
    * @param service - written as `service_name` of its operations
@@ -37,8 +41,10 @@ export class SftpClient {
    */
   constructor(service: string) {
     this.sftp = makeSftp(serviceOf(this, service));
+    const connection: Connection = { stands: undefined };
+    keep(this, connection);
     const gone = (): void => {
-      this.#connected = undefined;
+      connection.stands = undefined;
     };
     this.sftp.on("close", gone);
     this.sftp.on("end", gone);
@@ -53,25 +59,9 @@ export class SftpClient {
    * await this.connect({ host: "lab.example", username: "clinic", privateKey });
    */
   async connect(options: SftpLibrary.ConnectOptions): Promise<void> {
-    this.#connected ??= this.#open(options);
-    await this.#connected;
-  }
-
-  async #open(options: SftpLibrary.ConnectOptions): Promise<void> {
-    const closing = new AbortController();
-    const closed = (): void => closing.abort();
-    this.sftp.on("close", closed);
-    try {
-      await this.sftp.connect(options);
-    } catch (error) {
-      // The refused connection's end, and its timer for getting ready, would otherwise be those of the next one.
-      await this.sftp.end().catch(() => {});
-      await setTimeout(CLOSING_MS, undefined, { signal: closing.signal }).catch(() => {});
-      this.#connected = undefined;
-      throw error;
-    } finally {
-      this.sftp.removeListener("close", closed);
-    }
+    const connection = kept<Connection>(this);
+    connection.stands ??= open(this.sftp, options, connection);
+    await connection.stands;
   }
 
   /**
@@ -125,9 +115,31 @@ export class SftpClient {
    * await this.close();
    */
   async close(): Promise<void> {
-    if (this.#connected === undefined) return;
-    this.#connected = undefined;
+    const connection = kept<Connection>(this);
+    if (connection.stands === undefined) return;
+    connection.stands = undefined;
     await this.sftp.end();
+  }
+}
+
+async function open(
+  sftp: SftpLibrary,
+  options: SftpLibrary.ConnectOptions,
+  connection: Connection,
+): Promise<void> {
+  const closing = new AbortController();
+  const closed = (): void => closing.abort();
+  sftp.on("close", closed);
+  try {
+    await sftp.connect(options);
+  } catch (error) {
+    // The refused connection's end, and its timer for getting ready, would otherwise be those of the next one.
+    await sftp.end().catch(() => {});
+    await setTimeout(CLOSING_MS, undefined, { signal: closing.signal }).catch(() => {});
+    connection.stands = undefined;
+    throw error;
+  } finally {
+    sftp.removeListener("close", closed);
   }
 }
 

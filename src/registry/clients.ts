@@ -22,6 +22,7 @@ const offered = new WeakMap<object, OfferedClient>();
 const targets = new Set<WeakRef<object>>();
 const collected = new FinalizationRegistry<WeakRef<object>>((reference) => targets.delete(reference));
 let follow: ((client: OfferedClient) => void) | undefined;
+let leave: ((target: object) => void) | undefined;
 
 /** Makes a client known. */
 export function offerClient(client: OfferedClient): void {
@@ -40,13 +41,30 @@ export function followClients(start: (client: OfferedClient) => Undo): Undo {
     const undo = guarded("registry.client", () => start(client));
     if (undo) undos.set(client.target, undo);
   };
+  leave = (target) => {
+    const undo = undos.get(target);
+    if (undo && undos.delete(target)) guarded("registry.client", undo);
+  };
   for (const client of liveClients()) follow(client);
   return () => {
-    follow = undefined;
+    follow = leave = undefined;
     for (const { target } of liveClients()) {
       const undo = undos.get(target);
       if (undo) guarded("registry.client", undo);
     }
+  };
+}
+
+/**
+ * Leaves a client of ours to who has attached it, or each of its calls would be told twice.
+ *
+ * @returns how it is followed again
+ */
+export function leaveClient(target: object): Undo {
+  leave?.(target);
+  return () => {
+    const client = offered.get(target);
+    if (client) follow?.(client);
   };
 }
 

@@ -108,6 +108,24 @@ onEachServer("a record of SFTP", (bench) => {
     );
   });
 
+  it("is made once where a client of a base class is attached too", async () => {
+    audit.start({ serviceName: "clinic" });
+    const archive = new Archive();
+    const detach = audit.attach(archive.client, { service: "vault" });
+    await archive.client.connect(bench.server.login);
+    detach();
+    await archive.client.list(bench.path("/results"));
+    await archive.client.end();
+    assert.deepEqual(
+      (await records()).map((record) => [record["service_name"], record["request_repr"].operation]),
+      [
+        ["vault", "connect"],
+        ["archive", "list"],
+        ["archive", "end"],
+      ],
+    );
+  });
+
   it("names the directory as the cause of its files, also outside of any context", async () => {
     audit.start({ serviceName: "clinic" });
     const source = join(bench.folder, "caused");
