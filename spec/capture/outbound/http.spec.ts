@@ -209,6 +209,35 @@ describe("a call by http.request", () => {
     );
   });
 
+  it("has the host that it was sent to, whatever its path and the form of its headers", async () => {
+    const { records, settled } = listenOutbound();
+    await call("", { method: "OPTIONS", path: "*" });
+    await call("/end", { headers: ["Host", "pharmacy.example:8080", "Connection", "close"] as never });
+    await settled(2);
+    assert.deepEqual(
+      records.map(({ service_name: name, request_repr: asked }) => [name, asked.endpoint]),
+      [
+        [new URL(service.url).host, `${service.url}/*`],
+        ["pharmacy.example:8080", "http://pharmacy.example:8080/end"],
+      ],
+    );
+  });
+
+  it("that asks a proxy to connect is none", async () => {
+    const { records, settled } = listenOutbound();
+    // As for a proxy on port 80, whose name stands without its port.
+    const headers = { host: "proxy.example" };
+    await failure(
+      http.request(service.url, { method: "CONNECT", path: "pharmacy.example:443", headers }).end(),
+    );
+    await call("/end");
+    await settled(1);
+    assert.deepEqual(
+      records.map(({ request_repr }) => request_repr.endpoint),
+      [`${service.url}/end`],
+    );
+  });
+
   it("by many at once has its own caller each, on connections that are used again", async () => {
     const { records, settled } = listenOutbound();
     const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });

@@ -88,10 +88,22 @@ function describe(call: OutboundCall, request: Request): void {
 }
 
 function beginning(request: Request, begin: Begin): OutboundCall | undefined {
-  const { path } = request;
+  const { method, path } = request;
+  // Its path is a host, behind which the proxy's name would make another.
+  if (method === "CONNECT") return undefined;
   // As a proxy is asked.
   const [, origin, rest] =
     (!path.startsWith("/") && /^([a-z][a-z0-9+.-]*:\/\/[^/]*)(.*)$/isu.exec(path)) || [];
   if (origin !== undefined) return begin(request, origin, rest!);
-  return begin(request, `${request.protocol}//${String(request.getHeader("host") ?? request.host)}`, path);
+  // `OPTIONS *`, or a path that forgot its slash, would be a part of the host.
+  const target = /^[/?]/u.test(path) ? path : `/${path}`;
+  return begin(request, `${request.protocol}//${hostOf(request)}`, target);
+}
+
+/** Headers that are given as a list stand nowhere but in the text that is sent. */
+function hostOf(request: Request): string {
+  const given = request.getHeader("host");
+  if (given !== undefined) return String(given);
+  const head = sentHead(request as unknown as ServerResponse) ?? "";
+  return /\r\nhost:[ \t]*([^\r\n]+)/iu.exec(head)?.[1] ?? request.host;
 }
