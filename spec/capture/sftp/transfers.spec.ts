@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import type { EventEmitter } from "node:events";
-import { createReadStream, createWriteStream } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { createReadStream, createWriteStream, openSync } from "node:fs";
+import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { finished, pipeline } from "node:stream/promises";
@@ -47,6 +47,8 @@ onEachServer("files over SFTP", (bench) => {
       [big, "of-bytes.bin"],
       [local("local.bin"), "local.bin"],
       [createReadStream(local("local.bin")), "local.bin"],
+      [createReadStream("", { fd: openSync(local("local.bin"), "r") }), "of-a-descriptor.bin"],
+      [(await open(local("local.bin"))).createReadStream(), "of-a-handle.bin"],
       [Readable.from([big.subarray(0, 7), big.subarray(7)]), "of-chunks.bin"],
     ];
     for (const [source, filename] of sources) {

@@ -168,7 +168,11 @@ export class SftpCall implements Pending, Transfer {
   #filename(): string | null {
     const local = this.#as.local === undefined ? undefined : this.#args[this.#as.local];
     if (typeof local === "string") return basename(local);
-    if (local instanceof ReadStream || local instanceof WriteStream) return basename(String(local.path));
+    if (local instanceof ReadStream || local instanceof WriteStream) {
+      // One that was made of an open file has none.
+      const { path } = local as { path?: string | Buffer | null };
+      if (path?.length) return basename(String(path));
+    }
     const remote = this.#text(this.#as.remote);
     return remote === null ? null : posix.basename(remote);
   }
