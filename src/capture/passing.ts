@@ -30,7 +30,10 @@ export class Passing {
   #hash: Hash | null;
   #undo: Undo = () => {};
 
-  private constructor(hashed: boolean) {
+  private constructor(
+    hashed: boolean,
+    readonly received: boolean,
+  ) {
     this.#hash = hashed ? createHash("sha256") : null;
   }
 
@@ -38,13 +41,14 @@ export class Passing {
    * Begins with a stream of Node's or of the web that nobody has read yet.
    *
    * @param hashed - false spares the hash where nobody will be told of it
+   * @param received - what the service sent; of a text that is sent to it, the bytes are UTF-8
    * @returns `undefined` for what is no stream
    */
-  static of(value: unknown, hashed: boolean): Passing | undefined {
+  static of(value: unknown, hashed: boolean, received = false): Passing | undefined {
     if (typeof value !== "object" || value === null) return undefined;
     const web = value instanceof ReadableStream;
     if (web ? value.locked : !isNodeStream(value)) return undefined;
-    const passing = new Passing(hashed);
+    const passing = new Passing(hashed, received);
     passing.#undo = web ? watchWebStream(value, passing) : watchNodeStream(value as NodeStream, passing);
     return passing;
   }
@@ -61,10 +65,13 @@ export class Passing {
     this.#undo();
   }
 
-  saw(chunk: unknown): void {
+  /** @param encoding - in which the stream gives the bytes that came as text, where its reader asked for that */
+  saw(chunk: unknown, encoding?: BufferEncoding | null): void {
     guarded("capture.stream", () => {
-      const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+      const bytes = typeof chunk === "string" ? Buffer.from(chunk, encoding ?? "utf8") : chunk;
       if (!(bytes instanceof Uint8Array)) return;
+      // It stands for bytes that are no text, too.
+      if (encoding && typeof chunk === "string" && chunk.includes("\ufffd")) this.#hash = null;
       this.bytes += bytes.byteLength;
       this.#hash?.update(bytes);
       this.part?.(bytes);
@@ -83,6 +90,7 @@ export class Passing {
 interface NodeStream {
   emit(event: string, ...args: unknown[]): boolean;
   destroy?(error?: unknown): unknown;
+  readonly readableEncoding?: BufferEncoding | null;
   readonly req?: { readonly aborted?: boolean };
 }
 
@@ -95,7 +103,7 @@ function isNodeStream(value: object): value is NodeStream {
 function watchNodeStream(stream: NodeStream, passing: Passing): Undo {
   const undoEmit = replaceMethod(stream, "emit", (emit) => {
     return function (this: unknown, event: string, ...args: unknown[]): boolean {
-      if (event === "data") passing.saw(args[0]);
+      if (event === "data") passing.saw(args[0], passing.received ? stream.readableEncoding : null);
       else if (event === "end") passing.finish({ how: "whole" });
       else if (event === "error") passing.finish({ how: "failed", error: args[0] });
       else if (event === "close") passing.finish({ how: "left" });
@@ -145,6 +153,15 @@ function watchWebStream(stream: ReadableStream, passing: Passing): Undo {
       };
     });
   const undos = (["pipeTo", "pipeThrough", "tee", "values", "getReader"] as const).map((name) => begin(name));
+  undos.push(
+    replaceMethod(stream, "cancel", (cancel) => {
+      return function (this: unknown, ...args: any[]): unknown {
+        // A stream that is locked refuses it.
+        if (this === stream && !stream.locked) passing.finish({ how: "left" });
+        return cancel.apply(this, args);
+      };
+    }),
+  );
   Object.defineProperty(stream, Symbol.asyncIterator, {
     value: (...args: any[]) => stream.values(...args),
     configurable: true,

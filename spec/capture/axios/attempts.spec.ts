@@ -176,24 +176,30 @@ describe("what an interceptor calls besides", () => {
     assert.equal(headersFrom(call.requestHeaders)["x-token"], "new");
   });
 
-  it("is a call of its own when it asks for the next page", async () => {
-    const instance = axios.create({ baseURL: service.url });
-    instance.interceptors.response.use(async (response) => {
-      const page = Number(response.config.params.page);
-      if (page < 3) await instance.get("/list", { params: { page: page + 1 } });
-      return response;
+  const PAGES: Record<string, (page: number) => object> = {
+    "an object": (page) => ({ page }),
+    URLSearchParams: (page) => new URLSearchParams({ page: String(page) }),
+  };
+  for (const [form, params] of Object.entries(PAGES)) {
+    it(`is a call of its own when it asks for the next page by ${form}`, async () => {
+      const instance = axios.create({ baseURL: service.url });
+      instance.interceptors.response.use(async (response) => {
+        const page = Number(/page=(\d)/.exec(instance.getUri(response.config))![1]);
+        if (page < 3) await instance.get("/list", { params: params(page + 1) });
+        return response;
+      });
+      const { events } = audited(instance);
+      await instance.get("/list", { params: params(1) });
+      assert.deepEqual(
+        events.map(({ url, attempts }) => [url.replace(service.url, ""), attempts.length]),
+        [
+          ["/list?page=3", 1],
+          ["/list?page=2", 1],
+          ["/list?page=1", 1],
+        ],
+      );
     });
-    const { events } = audited(instance);
-    await instance.get("/list", { params: { page: 1 } });
-    assert.deepEqual(
-      events.map(({ url, attempts }) => [url.replace(service.url, ""), attempts.length]),
-      [
-        ["/list?page=3", 1],
-        ["/list?page=2", 1],
-        ["/list?page=1", 1],
-      ],
-    );
-  });
+  }
 
   it("after the call has ended is no part of it", async () => {
     const instance = axios.create({ baseURL: service.url });

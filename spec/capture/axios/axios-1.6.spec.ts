@@ -94,10 +94,33 @@ function describeCalls(axios: AxiosStatic): void {
       [thrown.outcome, thrown.message],
       ["failure", "axios gave the request up before it was sent"],
     );
-    assert.equal(configs.length, 4);
+    const nowhere = await both({ adapter: "nope" }, (instance) => keep(instance).get("/x"));
+    assert.deepEqual(
+      [nowhere.outcome, nowhere.message],
+      ["failure", "axios gave the request up before it was sent"],
+    );
+    assert.equal(configs.length, 6);
     assert.deepEqual(
       configs.map(({ adapter }) => adapter),
-      configs.map(() => ["xhr", "http"]),
+      configs.map((_, index) => (index < 4 ? ["xhr", "http"] : "nope")),
+    );
+  });
+
+  it("that is given up by what the instance or an interceptor does at once is told", async () => {
+    const interceptor = (instance: AxiosInstance): AxiosInstance => {
+      instance.interceptors.request.use(refuses, null, { synchronous: true });
+      return instance;
+    };
+    const transformed = await both({ transformRequest: [refuses] }, (instance) => instance.get("/x"));
+    const intercepted = await both({}, (instance) => interceptor(instance).get("/x"));
+    const adapted = await both({ adapter: refuses }, (instance) => instance.get("/x"));
+    assert.deepEqual(
+      [transformed, intercepted, adapted].map(({ outcome, message }) => [outcome, message]),
+      [
+        ["failure", "axios gave the request up before it was sent"],
+        ["failure", "no such dose"],
+        ["failure", "no such dose"],
+      ],
     );
   });
 }

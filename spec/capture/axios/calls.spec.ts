@@ -8,11 +8,13 @@ import { createServer as createTcpServer, type AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { after, afterEach, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import axios, { AxiosError, type AxiosInstance, type AxiosResponse } from "axios";
+import axios, { AxiosError, type AxiosAdapter, type AxiosInstance, type AxiosResponse } from "axios";
 import { captureAxios } from "#dist/capture/axios/axios";
 import type { HttpCallEvent } from "#dist/capture/event";
+import { buildCall } from "#dist/record/call";
 import { headersFrom } from "#dist/record/http";
 import { runAs, runIgnored } from "#dist/context/run";
+import { faultSummaries } from "#dist/health";
 import { collectCalls } from "../../support/events.js";
 import { sha256 } from "../../support/service.js";
 
@@ -243,6 +245,13 @@ describe("a call of axios", () => {
     assert.deepEqual(events.map(outline), ["GET /p?run=1 200 success"]);
   });
 
+  it("may be asked for by a URL object", async () => {
+    const { instance, events } = audited();
+    await instance.get(new URL(`${url}/x?page=2`) as unknown as string);
+    await instance.get(new URL(`${url}/x`) as unknown as string, { params: { page: 3 } });
+    assert.deepEqual(events.map(outline), ["GET /x?page=2 200 success", "GET /x?page=3 200 success"]);
+  });
+
   it("is told without its bodies where only metadata is wanted", async () => {
     const { instance, events } = audited(axios.create(), "metadata");
     await instance.post(`${url}/x`, { a: 1 });
@@ -305,10 +314,71 @@ describe("the application's interceptors", () => {
     assert.equal(events[0]!.error, broken);
     assert.equal(arrived.length, 0);
   });
+
+  it("may give another request back, without an adapter", async () => {
+    const { instance, events } = audited();
+    const other = { url: `${url}/other`, method: "get" };
+    instance.interceptors.request.use((() => other) as never, null, { synchronous: true });
+    const { data } = await instance.get(`${url}/x`);
+    await new Promise(setImmediate);
+    assert.deepEqual(events.map(outline), ["GET /other 200 success"]);
+    assert.equal(JSON.parse(data).path, "/other");
+    assert.deepEqual(Object.keys(other), ["url", "method"]);
+  });
+
+  it("may forget to give the request back, or be asked in vain whether they run", async () => {
+    const forgetful = [{}, { synchronous: true }].map((options) => {
+      const instance = axios.create();
+      instance.interceptors.request.use((() => {}) as never, null, options);
+      return instance;
+    });
+    const asked = axios.create();
+    asked.interceptors.request.use((config) => config, null, { runWhen: () => assert.fail("nobody knows") });
+    for (const instance of [...forgetful, asked]) {
+      const { events } = audited(instance);
+      const error: unknown = await instance.get(`${url}/x`).catch((reason: unknown) => reason);
+      assert.deepEqual(events.map(outline), ["GET /x null failure"]);
+      assert.equal(events[0]!.error, error);
+      stop();
+      assert.equal(events.length, 1);
+    }
+    assert.equal(arrived.length, 0);
+  });
 });
 
 const answerAs = (type: string, text: string) =>
   `${url}/as/${encodeURIComponent(type)}/${encodeURIComponent(text)}`;
+
+describe("an answer", () => {
+  it("of an adapter of the application's that does not tell what was asked is told with what was", async () => {
+    const { instance, events } = audited();
+    const answer = { data: "", status: 200, statusText: "", headers: {}, config: {} } as AxiosResponse;
+    await instance.post(`${url}/x`, "abc", { adapter: async () => answer });
+    assert.deepEqual(events.map(outline), ["POST /x 200 success"]);
+    assert.equal(events[0]!.requestBody, "abc");
+  });
+
+  it("of an adapter of the application's has a status that is one, or none", async () => {
+    const { instance, events } = audited();
+    for (const status of [200, "404", "none", Number.NaN, Infinity, {}, undefined]) {
+      const adapter: AxiosAdapter = async (config) =>
+        ({ data: "", status, statusText: "", headers: {}, config }) as unknown as AxiosResponse;
+      await instance.get(url, { adapter });
+    }
+    assert.deepEqual(
+      events.map(({ status, outcome }) => [status, outcome]),
+      [[200, "success"], [404, "failure"], ...Array.from({ length: 5 }, () => [null, "failure"])],
+    );
+  });
+
+  it("that looks like what we have of a body is told as it is", async () => {
+    const { instance, events } = audited();
+    const text = '{"chunks":[],"bytes":1,"truncated":false,"parts":5}';
+    await instance.get(answerAs("text/plain", text));
+    const { response_repr: answer } = buildCall(events[0]!, { recordId: "1", serviceName: "spec" });
+    assert.equal((answer as { body: unknown }).body, text);
+  });
+});
 
 describe("a JSON answer", () => {
   const DIGITS = '{ "id": 12345678901234567890, "rate": 1.50 }';
@@ -362,6 +432,20 @@ describe("the context of a call", () => {
     );
     assert.equal(plain.headers["traceparent"], undefined);
     assert.equal(plain.headers["baggage"], undefined);
+  });
+
+  it("is sent on where an interceptor has put headers of its own in the place of axios's", async () => {
+    const own = Object.freeze({ "X-Team": "ward", TraceState: "own=1" });
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const { instance, events } = audited();
+    instance.interceptors.request.use((config) => Object.assign(config, { headers: own }));
+    await runAs({ actor: null, traceparent, tracestate: "theirs=1" }, () => instance.get(`${url}/traced`));
+    const [{ headers }] = arrived as [Arrived];
+    assert.match(String(headers["traceparent"]), /^00-0af7651916cd43dd8448eb211c80319c-/);
+    assert.deepEqual([headers["x-team"], headers["tracestate"]], ["ward", "own=1"]);
+    assert.deepEqual(Object.keys(own), ["X-Team", "TraceState"]);
+    assert.equal(events.length, 1);
+    assert.deepEqual(faultSummaries(), []);
   });
 });
 

@@ -141,6 +141,11 @@ describe("a stream that is given", () => {
       await once(stream, "end");
       return Buffer.concat(chunks);
     },
+    "read as text": async (stream) => {
+      const chunks: string[] = [];
+      for await (const chunk of stream.setEncoding("latin1")) chunks.push(chunk as string);
+      return Buffer.from(chunks.join(""), "latin1");
+    },
     "read late": async (stream) => {
       await new Promise((resolve) => setTimeout(resolve, 30));
       return read(stream);
@@ -278,5 +283,27 @@ describe("a web stream that is given, by the fetch adapter", () => {
     await reader.read();
     await reader.cancel();
     assert.equal(records[0]!["outcome"], "aborted");
+  });
+
+  it("and cancelled before it is read is aborted", async () => {
+    const { instance, records } = audited({ adapter: "fetch" });
+    const { data } = await instance.get<ReadableStream<Uint8Array>>("/slowly/50", { responseType: "stream" });
+    await data.cancel();
+    assertCall(
+      records[0]!,
+      call("/slowly/50", {}, { body: { $stream: true, bytes: 0, sha256: null } }, { outcome: "aborted" }),
+    );
+    assert.equal(Object.hasOwn(data, "cancel"), false);
+  });
+
+  it("and cancelled while it is read refuses that, and goes on", async () => {
+    const { instance, records } = audited({ adapter: "fetch" });
+    const { data } = await instance.get<ReadableStream<Uint8Array>>("/bytes/3000", {
+      responseType: "stream",
+    });
+    const bytes = read(data as unknown as AsyncIterable<Uint8Array>);
+    await assert.rejects(data.cancel(), { name: "TypeError" });
+    assert.equal((await bytes).byteLength, 3000);
+    assert.equal(records[0]!["outcome"], "success");
   });
 });

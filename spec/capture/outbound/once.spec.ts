@@ -81,6 +81,18 @@ for (const adapter of ["http", "fetch"] as const) {
   });
 }
 
+describe("what axios sends with headers that are a plain object", () => {
+  it("is one record, also where a trace is sent on", async () => {
+    const instance = axios.create({ baseURL: service.url });
+    instance.interceptors.request.use((config) => Object.assign(config, { headers: { "x-team": "ward" } }));
+    const { records } = both(instance);
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    await runAs({ actor: null, traceparent }, () => instance.get("/end"));
+    await quiet();
+    assert.deepEqual(records.map(outline), ["axios /end"]);
+  });
+});
+
 describe("what code beside the call sends", () => {
   it("is a record of its own, and an interceptor's names the call as its cause", async () => {
     const instance = axios.create({ baseURL: service.url });

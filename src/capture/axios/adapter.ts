@@ -10,18 +10,16 @@ import { createRequire } from "node:module";
 import type { AxiosAdapter, AxiosInstance, AxiosStatic, InternalAxiosRequestConfig } from "axios";
 import { guarded } from "../../health.js";
 
-/** The adapter that axios would take for a request; `undefined` where that is not to be known. */
-export type FindAdapter = (config: InternalAxiosRequestConfig) => AxiosAdapter | undefined;
+/** The adapter that axios would take for a request; `null` if there is none, `undefined` where that is not to be known. */
+export type FindAdapter = (config: InternalAxiosRequestConfig) => AxiosAdapter | null | undefined;
 
 export interface AdapterStand {
   /** Gives these configurations their adapter back, if ours is still there: the request did not get as far. */
   leave(...configs: (InternalAxiosRequestConfig | undefined)[]): void;
 }
 
-type GetAdapter = AxiosStatic["getAdapter"];
-
-/** `getAdapter` of each copy of axios, by its class of interceptor managers. */
-const copies = new WeakMap<object, GetAdapter>();
+/** The global instance of each copy of axios, by its class of interceptor managers. */
+const copies = new WeakMap<object, AxiosStatic>();
 const load = createRequire(__filename);
 
 export function adapterFinder(instance: AxiosInstance): FindAdapter {
@@ -33,18 +31,21 @@ export function adapterFinder(instance: AxiosInstance): FindAdapter {
   return (config) => {
     const { adapter } = config;
     if (typeof adapter === "function") return adapter;
+    const axios = copies.get(copy);
     try {
-      return copies.get(copy)?.(adapter, config);
+      // As axios does, where an interceptor has given back a request without one.
+      return axios?.getAdapter(adapter || axios.defaults.adapter, config);
     } catch {
       // There is none of that name: axios will say so.
-      return undefined;
+      return null;
     }
   };
 }
 
 function learn(axios: object | undefined): void {
   const { getAdapter } = (axios ?? {}) as Partial<AxiosStatic>;
-  if (typeof getAdapter === "function") copies.set(managerClass(axios as AxiosInstance), getAdapter);
+  if (typeof getAdapter === "function")
+    copies.set(managerClass(axios as AxiosInstance), axios as AxiosStatic);
 }
 
 /** An axios of `require`; `undefined` if the application has only another. */
@@ -61,14 +62,17 @@ function managerClass(instance: AxiosInstance): object {
   return instance.interceptors.request.constructor;
 }
 
-/** @param carry - called instead of the adapter, which it is given, with the request as it goes out */
+/**
+ * @param carry - called instead of the adapter, which it is given, with the request as it goes out
+ * @returns `null` and `undefined` as `find` does
+ */
 export function stand(
   config: InternalAxiosRequestConfig,
   find: FindAdapter,
   carry: (adapter: AxiosAdapter, sent: InternalAxiosRequestConfig) => ReturnType<AxiosAdapter>,
-): AdapterStand | undefined {
+): AdapterStand | null | undefined {
   const adapter = find(config);
-  if (!adapter) return undefined;
+  if (!adapter) return adapter;
   const before = Object.getOwnPropertyDescriptor(config, "adapter");
   const leave: AdapterStand["leave"] = (...configs) => {
     for (const at of configs) {

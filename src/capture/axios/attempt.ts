@@ -30,7 +30,10 @@ export class Attempt {
   /** True for the pass that the application called for; the others are retries within it. */
   #first = true;
   #entered = 0;
-  #stand: AdapterStand | undefined;
+  /** `null`: there is no such adapter; `undefined`: it is not known, or not yet. */
+  #stand: AdapterStand | null | undefined;
+  /** An interceptor of the application's is asynchronous: then axios makes the whole call a promise, which tells all. */
+  #inSteps = false;
 
   constructor(target: AxiosTarget, detail: CallOptions["detail"]) {
     this.#target = target;
@@ -45,9 +48,15 @@ export class Attempt {
   collectRequest(collect: Collect, all: (to: Collect) => void): void {
     const users: Entry[] = [];
     all((entry) => users.push(entry));
-    collect(this.#onRequest(users.length === 0 ? 1 : 2));
-    for (const entry of users) collect(this.#inside(entry));
-    if (users.length > 0) collect(this.#onRequest(2));
+    try {
+      collect(this.#onRequest(users.length === 0 ? 1 : 2));
+      for (const entry of users) collect(this.#before(entry));
+      if (users.length > 0) collect(this.#onRequest(2));
+    } catch (error) {
+      // A `runWhen` of the application's: axios asks for no interceptor more.
+      guarded("capture.axios", () => this.#settled(error, true));
+      throw error;
+    }
   }
 
   collectResponse(collect: Collect, all: (to: Collect) => void): void {
@@ -97,19 +106,49 @@ export class Attempt {
 
   /** An interceptor of the application's, run as a part of the call. */
   #inside(entry: Entry): Entry {
-    const currentCall = (): LogicalCall | undefined => this.#call;
-    const inside = (handler: Entry["fulfilled"]): Entry["fulfilled"] => {
-      if (typeof handler !== "function") return handler;
-      return function (this: unknown, value: unknown): unknown {
-        const call = currentCall();
-        if (!call) return Reflect.apply(handler, this, [value]);
-        return call.inside(handler as Handler, this, value);
-      };
-    };
     return Object.create(entry, {
-      fulfilled: { value: inside(entry.fulfilled) },
-      rejected: { value: inside(entry.rejected) },
+      fulfilled: { value: this.#part(entry.fulfilled) },
+      rejected: { value: this.#part(entry.rejected) },
     }) as Entry;
+  }
+
+  /** The same of one that runs before the request is sent. */
+  #before(entry: Entry): Entry {
+    const { fulfilled, rejected } = entry;
+    return Object.create(entry, {
+      fulfilled: { value: this.#part(typeof rejected === "function" ? fulfilled : this.#noting(fulfilled)) },
+      rejected: { value: this.#part(rejected) },
+      // axios asks those that run, until one is asynchronous.
+      synchronous: {
+        get: () => {
+          this.#inSteps ||= !entry.synchronous;
+          return entry.synchronous;
+        },
+      },
+    }) as Entry;
+  }
+
+  #part(handler: Entry["fulfilled"]): Entry["fulfilled"] {
+    if (typeof handler !== "function") return handler;
+    const currentCall = (): LogicalCall | undefined => this.#call;
+    return function (this: unknown, value: unknown): unknown {
+      const call = currentCall();
+      if (!call) return Reflect.apply(handler, this, [value]);
+      return call.inside(handler as Handler, this, value);
+    };
+  }
+
+  #noting(handler: Entry["fulfilled"]): Entry["fulfilled"] {
+    if (typeof handler !== "function") return handler;
+    const notSent = (error: unknown): void => this.#notSent(error);
+    return function (this: unknown, value: unknown): unknown {
+      try {
+        return Reflect.apply(handler, this, [value]);
+      } catch (error) {
+        notSent(error);
+        throw error;
+      }
+    };
   }
 
   #passing(seen: (response: AxiosResponse | undefined, error: unknown, rejected: boolean) => void): Entry {
@@ -134,27 +173,64 @@ export class Attempt {
   #going(config: InternalAxiosRequestConfig): void {
     const [call, pass] = [this.#call, this.#pass];
     if (!call || !pass) return;
+    // An interceptor that forgot to give the request back: axios will trip over it.
+    if (typeof config !== "object" || config === null) return this.#notSent(null);
     call.going(pass, config);
-    this.#stand = stand(config, this.#target.findAdapter, (adapter, sent) =>
-      call.transport(pass, adapter, sent),
-    );
-    // What an older axios throws before the adapter, without asynchronous interceptors, no response interceptor sees.
-    const aborted = config.signal?.aborted || Boolean(config.cancelToken?.reason);
-    const transformed = typeof config.data === "object" && config.data !== null;
-    const own = first(config.transformRequest) !== first(this.#target.instance.defaults.transformRequest);
-    if (!aborted && !(this.#stand && (transformed || own))) return;
+    this.#stand = stand(config, this.#target.findAdapter, (adapter, sent) => {
+      try {
+        return call.transport(pass, adapter, sent);
+      } catch (error) {
+        this.#notSent(error);
+        throw error;
+      }
+    });
+    if (config.signal?.aborted || config.cancelToken?.reason) this.#notSent(canceled());
+    else if (this.#stand === null) this.#notSent(null);
+    else if (this.#stand && mayRefuse(config)) this.#mayNotBeSent(pass);
+  }
+
+  #mayNotBeSent(pass: Pass): void {
+    if (this.#inSteps) return;
     setImmediate(() => {
-      if (call.neverSent(pass, aborted)) this.#stand?.leave();
+      if (!pass.carrier) this.#giveUp(pass, null);
     });
   }
 
+  /**
+   * Without asynchronous interceptors a request is sent in the turn in which it was asked for, or never, and of what kept
+   * it from that an older axios tells no response interceptor.
+   */
+  #notSent(error: unknown): void {
+    const pass = this.#pass;
+    if (pass && !this.#inSteps) setImmediate(() => this.#giveUp(pass, error));
+  }
+
+  #giveUp(pass: Pass, error: unknown): void {
+    if (pass.end !== null) return;
+    guarded("capture.axios", () => {
+      this.#stand?.leave();
+      this.#settled(error ?? new Error("axios gave the request up before it was sent"), true);
+    });
+  }
+
+  /** Never throws: the call is to end all the same. */
   #answered(response: AxiosResponse | undefined, error: unknown): void {
-    this.#stand?.leave(response?.config, (error as Partial<AxiosError> | null)?.config);
-    if (this.#call && this.#pass) this.#call.answered(this.#pass, response, error);
+    try {
+      this.#stand?.leave(response?.config, (error as Partial<AxiosError> | null)?.config);
+      if (this.#call && this.#pass) this.#call.answered(this.#pass, response, error);
+    } catch (problem) {
+      fault("capture.axios", problem);
+    }
   }
 }
 
-/** axios copies the list for each request. */
-function first(list: unknown): unknown {
-  return Array.isArray(list) && list.length === 1 ? (list[0] as unknown) : list;
+/** An object may have no form as a text, and what the application has put in the place of axios's own may do anything. */
+function mayRefuse({ data, transformRequest }: InternalAxiosRequestConfig): boolean {
+  if (typeof data === "object" && data !== null) return true;
+  const [first, ...more] = Array.isArray(transformRequest) ? transformRequest : [transformRequest];
+  return more.length > 0 || first?.name !== "transformRequest";
+}
+
+function canceled(): Error {
+  return Object.assign(new Error("canceled"), { code: "ERR_CANCELED" });
 }

@@ -28,6 +28,8 @@ import {
   isJsonOf,
   metBy,
   redirectedTo,
+  sendOn,
+  statusOf,
   bodyHeaders,
   StreamedBody,
   urlOf,
@@ -112,15 +114,14 @@ export class LogicalCall {
   going(pass: Pass, config: InternalAxiosRequestConfig): void {
     pass.config = config;
     pass.start = performance.now();
-    for (const [name, value] of this.#call.traceHeaders()) {
-      if (!config.headers.has(name)) config.headers.set(name, value);
-    }
+    const trace = this.#call.traceHeaders();
+    if (trace.length > 0) sendOn(config, trace);
   }
 
   /** Runs the adapter; requests that it makes are this call, until it has answered. */
   transport(pass: Pass, adapter: AxiosAdapter, sent: InternalAxiosRequestConfig): ReturnType<AxiosAdapter> {
     pass.config = sent;
-    pass.sent = guarded("capture.axios", () => this.#streamed(sent.data, sent));
+    pass.sent = guarded("capture.axios", () => this.#streamed(sent.data, sent, false));
     const frame: CallFrame = { call: this, carries: true };
     pass.carrier = frame;
     const { recordId } = this.#call;
@@ -136,20 +137,12 @@ export class LogicalCall {
     if (pass.carrier) pass.carrier.carries = false;
     pass.response = response;
     pass.error = error;
-    if (response?.config) pass.config = response.config;
-    pass.received = this.#streamed(response?.data, response);
+    const config = response?.config;
+    // An adapter of the application's may have sent another request than it was given, or tell nothing of it.
+    if (config && (config.url !== undefined || !pass.carrier)) pass.config = config;
+    pass.received = this.#streamed(response?.data, response, true);
     if (!pass.received)
       pass.responseBody = isJsonOf(pass.text, response) ? pass.text : this.#body(response?.data);
-  }
-
-  /** True if axios has given it up, and told no interceptor: it should have been sent by now. */
-  neverSent(pass: Pass, aborted: boolean): boolean {
-    if (pass.end !== null || pass.carrier) return false;
-    const error = aborted
-      ? Object.assign(new Error("canceled"), { code: "ERR_CANCELED" })
-      : new Error("axios gave the request up before it was sent");
-    this.settled(error, true);
-    return true;
   }
 
   settled(error: unknown, rejected: boolean): void {
@@ -179,7 +172,7 @@ export class LogicalCall {
   }
 
   get #status(): number | null {
-    return this.#last?.response?.status ?? null;
+    return statusOf(this.#last?.response);
   }
 
   /** The attempt that counts: the last that was answered, else the last. */
@@ -201,7 +194,7 @@ export class LogicalCall {
         url,
         requestHeaders: headersOf(config.headers),
         requestBody: this.#bodyPassed(pass?.sent) ?? this.#body(config.data),
-        status: response?.status ?? met.statusCode ?? null,
+        status: statusOf(response) ?? met.statusCode ?? null,
         responseHeaders: headersOf(response?.headers ?? met.headers),
         responseBody: this.#bodyPassed(pass?.received) ?? pass?.responseBody ?? null,
         redirectedTo: redirectedTo(request),
@@ -220,9 +213,9 @@ export class LogicalCall {
     return this.#full ? body?.told() : null;
   }
 
-  #streamed(data: unknown, message: Message | undefined): StreamedBody | undefined {
+  #streamed(data: unknown, message: Message | undefined, received: boolean): StreamedBody | undefined {
     if (typeof data !== "object" || data === null) return undefined;
-    const passing = Passing.of(data, this.#full);
+    const passing = Passing.of(data, this.#full, received);
     return passing && new StreamedBody(passing, bodyHeaders(message));
   }
 }
@@ -232,13 +225,20 @@ function sameRequest(one: InternalAxiosRequestConfig, other: InternalAxiosReques
     one.method?.toLowerCase() === other.method?.toLowerCase() &&
     one.baseURL === other.baseURL &&
     one.url === other.url &&
-    isDeepStrictEqual(one.params, other.params)
+    sameParams(one.params, other.params)
   );
+}
+
+/** Of any two `URLSearchParams` Node says that they are equal: what is in them is in private fields. */
+function sameParams(one: unknown, other: unknown): boolean {
+  if (one instanceof URLSearchParams && other instanceof URLSearchParams)
+    return String(one) === String(other);
+  return isDeepStrictEqual(one, other);
 }
 
 function attemptOf({ start, end, response, error }: Pass): CallAttempt {
   return {
-    status: response?.status ?? null,
+    status: statusOf(response),
     error,
     durationMs: (end ?? performance.now()) - start,
   };

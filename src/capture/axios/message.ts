@@ -30,13 +30,15 @@ export function urlOf(instance: AxiosInstance, config: InternalAxiosRequestConfi
   return asked.replace(/[?#].*$/u, "") + (query === -1 ? "" : path.slice(query));
 }
 
-/** What axios takes for no URL is told as it was written. */
+/** What axios takes for no URL is told as it was written. It may be an object, such as a `URL`, or not be there. */
 function uriOf(instance: AxiosInstance, config: InternalAxiosRequestConfig): string {
+  let uri: unknown = config.url;
   try {
-    return instance.getUri(config);
+    uri = instance.getUri(config);
   } catch {
-    return String(config.url);
+    // Axios will say so.
   }
+  return String(uri ?? "");
 }
 
 /** Without `params`, what axios asks for is what the application wrote; `null` where axios puts it together. */
@@ -60,6 +62,13 @@ export function metBy(request: unknown): Met {
   return typeof res === "object" && res !== null ? res : {};
 }
 
+/** An adapter of the application's may give anything for a status. */
+export function statusOf(answer: { readonly status?: unknown } | undefined): number | null {
+  const given = answer?.status;
+  const status = typeof given === "string" ? Number(given) : given;
+  return Number.isInteger(status) && (status as number) > 0 ? (status as number) : null;
+}
+
 /** Where redirects led; `null` where there were none. */
 export function redirectedTo(request: unknown): string | null {
   const { _redirectable: followed } = (request ?? {}) as { _redirectable?: { _redirectCount?: number } };
@@ -72,7 +81,11 @@ export function bodyOf(data: unknown, snapshot: (value: unknown) => unknown): un
   if (data === undefined || data === null) return null;
   if (data instanceof FormData) return formFields(data);
   // axios has made a text of what was an object; the record shows the object again.
-  return typeof data === "string" ? data : snapshot(data);
+  if (typeof data === "string") return data;
+  const copy = snapshot(data);
+  // A service may answer with what would be taken for a body that was seen in bytes.
+  const likeSeen = typeof copy === "object" && copy !== null && "chunks" in copy && "truncated" in copy;
+  return likeSeen ? JSON.stringify(copy) : copy;
 }
 
 /** As multipart forms that come in are told, but for the hashes: the files have not been read. */
@@ -159,6 +172,27 @@ function contentTypeOf(headers: Record<string, unknown>): string | undefined {
   const name = Object.keys(headers).find((key) => key.toLowerCase() === "content-type");
   const value = name === undefined ? undefined : headers[name];
   return typeof value === "string" ? value : undefined;
+}
+
+type RequestHeaders = InternalAxiosRequestConfig["headers"];
+
+/**
+ * Adds headers that are not there yet. An interceptor may have put a plain object in the place of axios's own, perhaps
+ * one that it uses for each request: that is left as it is.
+ */
+export function sendOn(
+  config: InternalAxiosRequestConfig,
+  more: readonly (readonly [string, string])[],
+): void {
+  const headers = config.headers as Partial<RequestHeaders> | undefined;
+  if (typeof headers?.has === "function" && typeof headers.set === "function") {
+    for (const [name, value] of more) if (!headers.has(name)) headers.set(name, value);
+    return;
+  }
+  if (typeof headers === "string" || Array.isArray(headers)) return;
+  const known = new Set(Object.keys(headers ?? {}).map((name) => name.toLowerCase()));
+  const added = more.filter(([name]) => !known.has(name));
+  config.headers = { ...headers, ...Object.fromEntries(added) } as unknown as RequestHeaders;
 }
 
 /** AxiosHeaders of whichever copy of axios, or a plain object. */
