@@ -9,7 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { Router } from "@koa/router";
 import { Controller, Get, Module, UseGuards } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
-import { AuditRoute, NoAudit } from "activity-audit";
+import { AuditRoute, ExternalService, NoAudit } from "activity-audit";
 import express from "express";
 import fastify from "fastify";
 import Koa from "koa";
@@ -23,9 +23,10 @@ import { routingControllersAdapter } from "#dist/adapters/routing-controllers";
 import type { Undo } from "#dist/capture/capture";
 import { enrichCurrentRequest } from "#dist/capture/http/enrich";
 import type { Requests } from "#dist/capture/http/running";
-import { wrapClasses } from "#dist/registry/classes";
+import { wrapClasses, type ClassHooks } from "#dist/registry/classes";
 import { fetchOnce } from "../support/http-client.js";
-import { collect } from "../support/requests.js";
+import { running } from "../support/http-server.js";
+import { collect, type Collected } from "../support/requests.js";
 
 const READ = { action: "patient.read", activity: "read patient {params.id}", extra: { ward: 3 } };
 
@@ -49,7 +50,24 @@ class Patients {
   }
 
   listed(): object {
+    return this.helped();
+  }
+
+  /** Of the class, and no handler. */
+  helped(): object {
     return {};
+  }
+}
+
+@NoAudit()
+class Rare {
+  @AuditRoute({ action: "rare.read" })
+  read(): string {
+    return this.helped();
+  }
+
+  helped(): string {
+    return "seen";
   }
 }
 
@@ -124,6 +142,9 @@ const frameworks: Record<string, Start> = {
       }
       @Get("listed")
       listed(): object {
+        return this.helped();
+      }
+      helped(): object {
         return {};
       }
     }
@@ -191,6 +212,12 @@ const frameworks: Record<string, Start> = {
   },
 };
 
+const hooks: ClassHooks = {
+  handlerEntered: (target, property, isStatic) =>
+    enrichCurrentRequest(methodFacts(target, property, isStatic) ?? {}),
+  aroundService: () => (method, self, args) => Reflect.apply(method, self, args),
+};
+
 for (const [name, start] of Object.entries(frameworks)) {
   describe(`decorated handlers on ${name}`, () => {
     let collected = collect();
@@ -198,11 +225,7 @@ for (const [name, start] of Object.entries(frameworks)) {
     let undo: Undo;
 
     before(async () => {
-      undo = wrapClasses({
-        handlerEntered: (target, property, isStatic) =>
-          enrichCurrentRequest(methodFacts(target, property, isStatic) ?? {}),
-        aroundService: () => (method, self, args) => Reflect.apply(method, self, args),
-      });
+      undo = wrapClasses(hooks);
       server = await start(() => collected.capture);
       if (!server.listening) await new Promise((resolve) => server.once("listening", resolve));
     });
@@ -253,3 +276,117 @@ for (const [name, start] of Object.entries(frameworks)) {
     });
   });
 }
+
+/** Handlers that are given to the framework as they are, as their wrappers are not. */
+class Beds {
+  @AuditRoute({ action: "bed.read" })
+  read(): void {}
+
+  @AuditRoute({ action: "bed.form" })
+  form(): void {}
+
+  @NoAudit()
+  free(): void {}
+}
+
+/** What is recorded of requests of which one leaves none. */
+async function recorded(
+  server: Server,
+  collected: Collected,
+  requests: readonly (readonly [method: string, path: string])[],
+): Promise<unknown[]> {
+  const { port, close } = await running(server);
+  try {
+    for (const [method, path] of requests) await fetchOnce(port, { method, path });
+    const events = await collected.wait(requests.length - 1);
+    return events.map(({ method, url, route, handler, action }) => [method, url, route, handler, action]);
+  } finally {
+    await close();
+    collected.capture.stop();
+  }
+}
+
+describe("decorated handlers of one path", () => {
+  it("are recorded in a class that is not, whatever of it they call", async () => {
+    const collected = collect();
+    const undo = wrapClasses(hooks);
+    const app = express();
+    const rare = new Rare();
+    app.use(expressAdapter(() => collected.capture));
+    app.get("/rare", (_request, response) => void response.end(rare.read()));
+    app.get("/helped", (_request, response) => void response.end(rare.helped()));
+    const requests = ["/rare", "/helped"].map((path) => ["GET", path] as const);
+    assert.deepEqual(await recorded(app.listen(0, "127.0.0.1"), collected, requests), [
+      ["GET", "/rare", "/rare", "Rare.read", "rare.read"],
+    ]);
+    undo();
+  });
+
+  it("are recorded though they call a service's method whose calls are not", async () => {
+    class Base {
+      @NoAudit()
+      token(): string {
+        return "t";
+      }
+    }
+    @ExternalService("apollo")
+    class Apollo extends Base {
+      @NoAudit()
+      secret(): string {
+        return this.token();
+      }
+    }
+    const collected = collect();
+    const undo = wrapClasses(hooks);
+    const apollo = new Apollo();
+    const app = express();
+    app.use(expressAdapter(() => collected.capture));
+    app.get("/token", (_request, response) => void response.end(apollo.secret()));
+    app.get("/hidden", (_request, response) => void response.end(new Rare().helped()));
+    const requests = ["/token", "/hidden"].map((path) => ["GET", path] as const);
+    assert.deepEqual(await recorded(app.listen(0, "127.0.0.1"), collected, requests), [
+      ["GET", "/token", "/token", null, null],
+    ]);
+    undo();
+  });
+
+  it("are told apart by method on an Express route", async () => {
+    const collected = collect();
+    const beds = new Beds();
+    const app = express();
+    app.use(expressAdapter(() => collected.capture));
+    app.use((_request, response, next) => {
+      setImmediate(() => response.end());
+      next();
+    });
+    app.route("/beds/:id").get(beds.read).put(beds.form).delete(beds.free);
+    const requests = ["GET", "HEAD", "DELETE", "PUT"].map((method) => [method, "/beds/7"] as const);
+    assert.deepEqual(await recorded(app.listen(0, "127.0.0.1"), collected, requests), [
+      ["GET", "/beds/7", "/beds/:id", "Beds.read", "bed.read"],
+      ["HEAD", "/beds/7", "/beds/:id", "Beds.read", "bed.read"],
+      ["PUT", "/beds/7", "/beds/:id", "Beds.form", "bed.form"],
+    ]);
+  });
+
+  it("are told apart from those of other patterns that fit on Koa", async () => {
+    const collected = collect();
+    const beds = new Beds();
+    const app = new Koa();
+    app.use(koaAdapter(() => collected.capture));
+    const router = new Router();
+    router.get("/beds/new", beds.form);
+    router.delete("/beds/old", beds.free);
+    router.get("/beds/:id", beds.read);
+    router.delete("/beds/:id", beds.form);
+    app.use(router.routes());
+    const requests = [
+      ["GET", "/beds/new"],
+      ["DELETE", "/beds/old"],
+      ["GET", "/beds/7"],
+    ] as const;
+    assert.deepEqual(await recorded(app.listen(0, "127.0.0.1"), collected, requests), [
+      ["GET", "/beds/new", "/beds/new", "Beds.form", "bed.form"],
+      ["GET", "/beds/7", "/beds/:id", "Beds.read", "bed.read"],
+    ]);
+  });
+});

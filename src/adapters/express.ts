@@ -48,12 +48,15 @@ export function expressAdapter(requests: Requests, describe: DescribeRoute = rou
 function watchApplication(request: Request, capture: RequestCapture): void {
   const server = (request.socket as { server?: Emitter } | null)?.server;
   if (server) captureBeside(server, capture);
-  watchErrors(request.app as Application, capture);
+  const { app } = request as { app?: Application };
+  // A router may serve a plain server.
+  if (app) watchErrors(app, capture);
 }
 
-/** The handlers of a route are among its layers. */
+/** The handlers of a route are among its layers, those for other methods too; one without a method is for all. */
 interface MatchedRoute {
-  readonly stack: readonly { readonly handle: unknown }[];
+  readonly methods: Readonly<Record<string, boolean | undefined>>;
+  readonly stack: readonly { readonly method?: string | undefined; readonly handle: unknown }[];
 }
 
 function edgeOf(describe: DescribeRoute): Edge {
@@ -64,7 +67,13 @@ function edgeOf(describe: DescribeRoute): Edge {
       const route = routePattern(request);
       if (route === null) return;
       describe(request.method, route, part);
-      for (const { handle } of (request.route as MatchedRoute).stack) describeHandler(handle, part);
+      const { methods, stack } = request.route as MatchedRoute;
+      const asked = request.method.toLowerCase();
+      // As Express itself decides it.
+      const served = asked === "head" && !methods["head"] ? "get" : asked;
+      for (const { method, handle } of stack) {
+        if (method === undefined || method === served) describeHandler(handle, part);
+      }
     },
   };
 }

@@ -5,7 +5,13 @@
  */
 import { factsOf } from "../capture/http/enrich.js";
 import type { RequestFacts, RequestPart } from "../context/context.js";
-import { routeMetadata, routeOfHandler } from "../decorate/readers.js";
+import {
+  isClient,
+  isDecoratedMethod,
+  routeMetadata,
+  routeOfHandler,
+  serviceMetadata,
+} from "../decorate/readers.js";
 import { store } from "../decorate/store.js";
 
 /** `Class.method`, as it stands in a record. */
@@ -30,10 +36,22 @@ export function methodFacts(target: Function, method: PropertyKey, isStatic = fa
   let facts = cache.get(method);
   if (facts === undefined) {
     const metadata = routeMetadata(target, method, isStatic);
-    facts = metadata ? factsOf(metadata, handlerName(target, method)) : null;
+    // Of a service `@NoAudit` says that its calls make no record, and nothing of the request in which they are made.
+    const ofCalls = metadata?.skipped === true && isService(target);
+    facts =
+      metadata && !ofCalls
+        ? {
+            ...factsOf(metadata, handlerName(target, method)),
+            ofClass: !isDecoratedMethod(target, method, isStatic),
+          }
+        : null;
     cache.set(method, facts);
   }
   return facts;
+}
+
+function isService(target: Function): boolean {
+  return serviceMetadata(target) !== undefined || isClient(target);
 }
 
 function handlerFacts(handler: Function): RequestFacts | null {

@@ -64,7 +64,12 @@ export function auditKoa(): KoaMiddleware {
 interface Extended {
   readonly _matchedRoute?: string | RegExp;
   readonly params?: unknown;
-  readonly matched?: readonly { readonly methods: readonly string[]; readonly stack: readonly unknown[] }[];
+  /** Every layer that fits, also those that were not entered since one before them answered. */
+  readonly matched?: readonly {
+    readonly path: string | RegExp;
+    readonly methods: readonly string[];
+    readonly stack: readonly unknown[];
+  }[];
 }
 
 function edgeOf(describe: DescribeRoute): Edge {
@@ -81,8 +86,9 @@ function edgeOf(describe: DescribeRoute): Edge {
       const route = context._matchedRoute;
       if (route === undefined) return;
       describe(context.method, String(route), part);
-      for (const { methods, stack } of context.matched ?? []) {
-        if (methods.includes(context.method)) for (const handler of stack) describeHandler(handler, part);
+      for (const { path, methods, stack } of context.matched ?? []) {
+        if (path !== route || !methods.includes(context.method)) continue;
+        for (const handler of stack) describeHandler(handler, part);
       }
     },
   };

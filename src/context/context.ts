@@ -82,6 +82,8 @@ export interface RequestFacts {
   readonly decorated?: boolean;
   /** `@NoAudit()`: the request makes no record. */
   readonly skipped?: boolean;
+  /** Only its class is decorated, so that it may be no handler, but a helper of one that is known. */
+  readonly ofClass?: boolean;
   /** Whether the record has the bodies, the headers; `undefined` leaves it to the options. */
   readonly bodies?: boolean | undefined;
   readonly headers?: boolean | undefined;

@@ -30,15 +30,23 @@ export function routeMetadata(
   property: PropertyKey,
   isStatic = false,
 ): RouteMetadata | undefined {
+  return merged(
+    marksOfMethod(target, property, isStatic),
+    inherited(target).find(({ route, skipped }) => route !== undefined || skipped),
+  );
+}
+
+/** Whether `@AuditRoute` or `@NoAudit` stands on the method itself, and not only on its class. */
+export function isDecoratedMethod(target: Function, property: PropertyKey, isStatic: boolean): boolean {
+  return marksOfMethod(target, property, isStatic) !== undefined;
+}
+
+function marksOfMethod(target: Function, property: PropertyKey, isStatic: boolean): RouteMarks | undefined {
   const declaring = [...lineage(target)].find((one) =>
     Object.hasOwn(isStatic ? one : ((one.prototype as object | undefined) ?? {}), property),
   );
   const marks = declaring && ownMarks(declaring);
-  const own = (isStatic ? marks?.statics : marks?.methods)?.get(property);
-  return merged(
-    own,
-    inherited(target).find(({ route, skipped }) => route !== undefined || skipped),
-  );
+  return (isStatic ? marks?.statics : marks?.methods)?.get(property);
 }
 
 /** The same, for a handler that is only known as a function; a wrapper of ours counts as what it wraps. */

@@ -21,3 +21,13 @@ export function merged(known: RequestFacts, more: RequestFacts): RequestFacts {
     ...((more.extra || known.extra) && { extra: { ...known.extra, ...more.extra } }),
   };
 }
+
+/** Whether both are of one class: the first of its methods that a request enters is the handler, and calls the others. */
+export function sameClass(one: RequestFacts, other: RequestFacts): boolean {
+  const target = classOf(one);
+  return target !== undefined && target === classOf(other);
+}
+
+function classOf({ handler }: RequestFacts): string | undefined {
+  return handler?.slice(0, handler.indexOf("."));
+}

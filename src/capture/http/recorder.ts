@@ -13,7 +13,7 @@ import { activityLine, type RequestValues } from "./activity.js";
 import { BodyTee } from "./body.js";
 import { isNoise, pathOf } from "./choice.js";
 import { clientAddress, peerOf, plainAddress } from "./client-address.js";
-import { merged, noFacts } from "./facts.js";
+import { merged, noFacts, sameClass } from "./facts.js";
 import { receivedHeaders, sentHead, sentHeaders } from "./headers.js";
 import { MultipartReader, multipartBoundary } from "./multipart.js";
 import type { Detail, RequestPolicy } from "./options.js";
@@ -115,6 +115,7 @@ export class RequestRecorder implements RequestPart {
   }
 
   enrich(facts: RequestFacts): void {
+    if (facts.ofClass && sameClass(facts, this.#facts)) return;
     this.#facts = merged(this.#facts, facts);
     if (facts.skipped) this.context.recordId = null;
     // The handler may log the person out: look before.
