@@ -21,6 +21,7 @@ import {
   Redirect,
   Req,
   Res,
+  Scope,
   Sse,
   StreamableFile,
   UnauthorizedException,
@@ -28,15 +29,17 @@ import {
   type CanActivate,
   type INestApplication,
 } from "@nestjs/common";
-import { NestFactory } from "@nestjs/core";
+import { NestFactory, REQUEST } from "@nestjs/core";
 import { FastifyAdapter } from "@nestjs/platform-fastify";
+import { Test } from "@nestjs/testing";
 import type { FastifyInstance } from "fastify";
 import { interval, map, type Observable } from "rxjs";
 import { nestAdapter, type NestRuntime } from "#dist/adapters/nest";
 import type { Requests } from "#dist/capture/http/running";
+import { AuditRoute, NoAudit } from "#dist/decorate/route";
 import { fetchOnce } from "../support/http-client.js";
 import { checkedOften, STYLE_SHEET } from "../support/http-server.js";
-import { collect } from "../support/requests.js";
+import { collect, textOf } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
 type Platform = "express" | "fastify";
@@ -54,6 +57,16 @@ class Unknown implements CanActivate {
 }
 
 let see: (path: string) => void = () => {};
+
+/** As libraries and applications write them: the function in the method's place has no name. */
+function Timed(): MethodDecorator {
+  return (_target, _name, descriptor: PropertyDescriptor) => {
+    const method = descriptor.value as Function;
+    descriptor.value = function (this: unknown, ...args: unknown[]): unknown {
+      return Reflect.apply(method, this, args);
+    };
+  };
+}
 
 @Controller()
 class PatientsController {
@@ -140,6 +153,20 @@ class PatientsController {
   twice(@Res() response: any): void {
     response.send("once");
     (response.raw ?? response).on("error", () => {}).end("twice");
+  }
+
+  @Get("timed")
+  @AuditRoute({ action: "patient.time", bodies: false })
+  @Timed()
+  timed(): string {
+    return "now";
+  }
+
+  @Get("unseen")
+  @Timed()
+  @NoAudit()
+  unseen(): string {
+    return "now";
   }
 
   @Post("upload")
@@ -229,6 +256,19 @@ for (const platform of ["express", "fastify"] as const) {
   });
 
   describe(`Nest's own parts on ${platform}`, () => {
+    it("name a handler by where it stands, also where another function stands for it", async () => {
+      const { capture, wait } = collect();
+      const app = await application(platform, () => capture);
+      const port = await listening(app);
+      await fetchOnce(port, { path: "/timed" });
+      await fetchOnce(port, { path: "/unseen" });
+      await app.close();
+      assert.deepEqual(
+        (await wait(1)).map(({ url, handler, action, responseBody }) => [url, handler, action, responseBody]),
+        [["/timed", "PatientsController.timed", "patient.time", null]],
+      );
+    });
+
     it("name the handler of every request that was routed, refused ones included", async () => {
       const { capture, wait } = collect();
       const app = await application(platform, () => capture);
@@ -259,6 +299,41 @@ for (const platform of ["express", "fastify"] as const) {
             "failure",
             "Validation failed (numeric string is expected)",
           ],
+        ],
+      );
+    });
+  });
+}
+
+for (const platform of ["express", "fastify"] as const) {
+  describe(`A testing module on ${platform}`, () => {
+    it("has its requests recorded, though it is given its adapter last", async () => {
+      const { capture, wait } = collect();
+      const AuditModule = nestAdapter(new Runtime(), AuditService, () => capture);
+      const module = await Test.createTestingModule({
+        imports: [AuditModule.forRoot({ name: "clinic" })],
+        controllers: [PatientsController],
+      }).compile();
+      const app: INestApplication =
+        platform === "express"
+          ? module.createNestApplication()
+          : module.createNestApplication(new FastifyAdapter());
+      const port = await listening(app);
+      const headers = { "content-type": "application/json" };
+      await fetchOnce(port, { method: "POST", path: "/patients", headers, body: '{"name":' });
+      await fetchOnce(port, { path: "/patients/7" });
+      await app.close();
+      assert.deepEqual(
+        (await wait(2)).map(({ url, status, route, handler, requestBody }) => [
+          url,
+          status,
+          route,
+          handler,
+          textOf(requestBody),
+        ]),
+        [
+          ["/patients", 400, platform === "express" ? null : "/patients", null, '{"name":'],
+          ["/patients/7", 200, "/patients/:id", "PatientsController.find", ""],
         ],
       );
     });
@@ -297,6 +372,33 @@ describe("AuditModule", () => {
     ]);
     await app.close();
     assert.deepEqual(runtime.calls.slice(2), [["detach"], ["stop"]]);
+  });
+
+  it("looks at every provider, and leaves be what it cannot record and what cannot be looked at", async () => {
+    const runtime = new Runtime();
+    const AuditModule = nestAdapter(runtime, AuditService, () => undefined);
+    @Injectable({ scope: Scope.REQUEST })
+    class Tenant {
+      constructor(@Inject(REQUEST) private readonly request: { headers: { tenant: string } }) {}
+      get name(): string {
+        return this.request.headers.tenant;
+      }
+    }
+    @Module({
+      imports: [AuditModule.forRoot({ name: "clinic" })],
+      providers: [
+        Tenant,
+        { provide: "DOCUMENTS", useValue: { ...dataSource, options: { type: "mongodb" } } },
+        { provide: "DB", useValue: dataSource },
+      ],
+    })
+    class AppModule {}
+    const app = await NestFactory.createApplicationContext(AppModule, {
+      logger: false,
+      abortOnError: false,
+    });
+    await app.close();
+    assert.deepEqual(runtime.calls, [["start", "clinic"], ["attach", dataSource], ["detach"], ["stop"]]);
   });
 
   it("only flushes an audit that was started elsewhere", async () => {

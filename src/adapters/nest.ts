@@ -24,6 +24,7 @@ import type { RequestRecorder } from "../capture/http/recorder.js";
 import type { Requests } from "../capture/http/running.js";
 import { recorderOf } from "../capture/http/tee.js";
 import type { RequestPart } from "../context/context.js";
+import { lineage } from "../decorate/store.js";
 import { guarded } from "../health.js";
 import { expressAdapter } from "./express.js";
 import { fastifyAdapter } from "./fastify.js";
@@ -135,7 +136,10 @@ function connected<Options>(runtime: NestRuntime<Options>, requests: Requests): 
       modules: ModulesContainer,
     ) => {
       // This runs while providers are made: before Nest's own body parser, and before guards that users add.
-      watchRequests(host.httpAdapter as HttpServer | undefined, requests);
+      if (host.httpAdapter as HttpServer | undefined) watchRequests(host.httpAdapter, requests);
+      // A testing module makes its providers before it is given an adapter. The first Nest 11 cannot tell of it.
+      else
+        (host as Partial<HttpAdapterHost>).init$?.subscribe(() => watchRequests(host.httpAdapter, requests));
       config.getGlobalGuards().unshift(new HandlerGuard());
       config.getGlobalInterceptors().unshift(new ErrorInterceptor());
       return new Lifecycle(runtime, owned, modules);
@@ -164,13 +168,35 @@ class HandlerGuard implements CanActivate {
     const recorder = recorderFor(context);
     if (recorder) {
       guarded("capture.nest", () => {
-        describeMethod(context.getClass(), context.getHandler().name, recorder);
+        const target = context.getClass();
+        describeMethod(target, methodName(target, context.getHandler()), recorder);
         const { route } = context.switchToHttp().getRequest();
         if (String(route?.path).endsWith(CATCH_ALL)) caught.add(recorder);
       });
     }
     return true;
   }
+}
+
+const methodNames = new WeakMap<Function, PropertyKey>();
+
+/** By where it stands: a decorator that puts another function in the method's place seldom gives it the name. */
+function methodName(target: Function, handler: Function): PropertyKey {
+  let name = methodNames.get(handler);
+  if (name === undefined) {
+    name = placeOf(target, handler) ?? handler.name;
+    methodNames.set(handler, name);
+  }
+  return name;
+}
+
+function placeOf(target: Function, handler: Function): PropertyKey | undefined {
+  for (const { prototype } of lineage(target)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype as object))) {
+      if (value === handler) return name;
+    }
+  }
+  return undefined;
 }
 
 /** Sees what handlers and pipes throw, before exception filters make an answer of it. */
@@ -212,21 +238,34 @@ class Lifecycle<Options> {
   }
 }
 
-/** Every DataSource and every Passport strategy that is a provider, under whatever token. */
+/** Every DataSource of SQL and every Passport strategy that is a provider, under whatever token. */
 function targetsOf(modules: ModulesContainer): object[] {
   const found = new Set<object>();
   for (const module of modules.values()) {
     for (const { instance } of module.providers.values()) {
-      if (isDataSource(instance) || isPassportStrategy(instance)) found.add(instance);
+      if (isTarget(instance)) found.add(instance);
     }
   }
   return [...found];
+}
+
+/** A provider of each request stands here without ever having been constructed, so a getter of it may throw. */
+function isTarget(instance: unknown): instance is object {
+  try {
+    return isDataSource(instance) || isPassportStrategy(instance);
+  } catch {
+    return false;
+  }
 }
 
 function isDataSource(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   const { createQueryRunner, options, entityMetadatas } = value as Record<string, unknown>;
   return (
-    typeof createQueryRunner === "function" && typeof options === "object" && Array.isArray(entityMetadatas)
+    typeof createQueryRunner === "function" &&
+    typeof options === "object" &&
+    // Has no rows, and who attaches it is told so.
+    (options as { type?: unknown } | null)?.type !== "mongodb" &&
+    Array.isArray(entityMetadatas)
   );
 }
