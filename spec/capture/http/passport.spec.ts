@@ -7,7 +7,13 @@ import session from "express-session";
 import { Passport } from "passport";
 import { Strategy } from "passport-local";
 import type { Undo } from "#dist/capture/capture";
-import { capturePassport, type LoginFacts } from "#dist/capture/http/passport";
+import {
+  capturePassport,
+  captureStrategy,
+  type LoginFacts,
+  type LoginListener,
+} from "#dist/capture/http/passport";
+import { faultSummaries, forgetFaults } from "#dist/health";
 import { fetchOnce, type Answer } from "../../support/http-client.js";
 
 interface User {
@@ -22,15 +28,17 @@ describe("logins through Passport", () => {
   const logins: LoginFacts[] = [];
   const passport = new Passport();
   const plainUse = passport.use;
+  const local = strategy();
+  const listener: LoginListener = {
+    actor: (request: { user?: User }) => request.user && { id: request.user.id, name: request.user.name },
+    login: (facts) => logins.push(facts),
+  };
   let undo: Undo;
   let server: Server;
 
   before(async () => {
-    undo = capturePassport(passport, {
-      actor: (request: { user?: User }) => request.user && { id: request.user.id, name: request.user.name },
-      login: (facts) => logins.push(facts),
-    });
-    server = application(passport).listen(0, "127.0.0.1");
+    undo = capturePassport(passport, listener);
+    server = application(passport, local).listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
   });
   after(() => server.close());
@@ -74,6 +82,35 @@ describe("logins through Passport", () => {
     );
   });
 
+  it("are recorded once where the strategy is attached by itself too, and it is left as it was in any order", async () => {
+    const undoStrategy = captureStrategy(local, listener);
+    const wrapped = local.authenticate;
+    await call("/login", { username: "ana", password: "wrong" });
+    assert.equal(logins.length, 1);
+    // Another library's, above ours.
+    const others: typeof wrapped = (...args) => Reflect.apply(wrapped, local, args);
+    local.authenticate = others;
+    undoStrategy();
+    assert.equal(local.authenticate, others);
+    local.authenticate = wrapped;
+  });
+
+  it("are none of what only looks like a strategy, and nothing is put on it", () => {
+    forgetFaults();
+    const directory = {
+      name: "directory",
+      error: null,
+      authenticate(name: string) {
+        return { ...this, name };
+      },
+    };
+    const undoDirectory = captureStrategy(directory, listener);
+    const { authenticate: _, ...left } = directory.authenticate("ana");
+    undoDirectory();
+    assert.deepEqual(left, { name: "ana", error: null });
+    assert.deepEqual([logins, faultSummaries()], [[], []]);
+  });
+
   it("are not recorded any more once undone", async () => {
     undo();
     assert.equal((await call("/login", { username: "ana", password: "secret" })).status, 200);
@@ -85,14 +122,16 @@ describe("logins through Passport", () => {
 const me: express.RequestHandler = (request, response) =>
   void response.json({ user: (request.user as User | undefined)?.name });
 
-function application(passport: InstanceType<typeof Passport>): ReturnType<typeof express> {
-  passport.use(
-    new Strategy((name, password, done) => {
-      if (name === "broken") return done(new Error("directory is down"));
-      if (name === ANA.name && password === ANA.password) return done(null, ANA);
-      done(null, false, { message: "Wrong name or password" });
-    }),
-  );
+function strategy(): Strategy {
+  return new Strategy((name, password, done) => {
+    if (name === "broken") return done(new Error("directory is down"));
+    if (name === ANA.name && password === ANA.password) return done(null, ANA);
+    done(null, false, { message: "Wrong name or password" });
+  });
+}
+
+function application(passport: InstanceType<typeof Passport>, local: Strategy): ReturnType<typeof express> {
+  passport.use(local);
   passport.serializeUser((user, done) => done(null, (user as User).id));
   passport.deserializeUser((_id, done) => done(null, ANA));
   const app = express();

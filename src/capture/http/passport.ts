@@ -12,6 +12,7 @@ import { readActor, type ActorLike } from "../../context/actor.js";
 import type { Actor } from "../../context/context.js";
 import { guarded } from "../../health.js";
 import type { Undo } from "../capture.js";
+import { replaceMethod } from "../patch.js";
 import type { FromRequest } from "./options.js";
 
 /** What is told of a login. */
@@ -81,17 +82,16 @@ export function capturePassport(target: object, listener: LoginListener): Undo {
   };
   // oxlint-disable-next-line no-underscore-dangle -- the only place where Passport keeps them
   for (const [name, strategy] of Object.entries(passport._strategies)) watch(strategy, name);
-  const own = Object.getOwnPropertyDescriptor(passport, "use");
-  const { use } = passport;
-  passport.use = function (this: Passport, ...args) {
-    const result = Reflect.apply(use, this, args);
-    const [name, strategy] = args.length > 1 ? args : [undefined, args[0]];
-    guarded("capture.passport", () => watch(strategy as Strategy, name as string | undefined));
-    return result;
-  };
+  const undoUse = replaceMethod(passport, "use", (use) => {
+    return function (this: Passport, ...args: unknown[]): unknown {
+      const result: unknown = Reflect.apply(use, this, args);
+      const [name, strategy] = args.length > 1 ? args : [undefined, args[0]];
+      guarded("capture.passport", () => watch(strategy as Strategy, name as string | undefined));
+      return result;
+    };
+  });
   return () => {
-    if (own) Object.defineProperty(passport, "use", own);
-    else delete (passport as Partial<Passport>).use;
+    undoUse();
     for (const undo of undos.values()) undo();
     undos.clear();
   };
@@ -101,20 +101,25 @@ export function capturePassport(target: object, listener: LoginListener): Undo {
 export function captureStrategy(target: object, listener: LoginListener, name?: string): Undo {
   const strategy = target as Strategy;
   const known = name ?? strategy.name ?? "";
-  const own = Object.getOwnPropertyDescriptor(strategy, "authenticate");
-  const { authenticate } = strategy;
-  strategy.authenticate = function (this: Attempt, request, ...rest) {
-    guarded("capture.passport", () => {
-      watchLogOut(request, listener);
-      if (!WITH_EVERY_REQUEST.test(known)) watchAttempt(this, request, known, listener);
-    });
-    return Reflect.apply(authenticate, this, [request, ...rest]);
-  };
-  return () => {
-    if (own) Object.defineProperty(strategy, "authenticate", own);
-    else delete (strategy as Partial<Strategy>).authenticate;
-  };
+  return replaceMethod(strategy, "authenticate", (authenticate) => {
+    return function (this: Attempt, request: PassportRequest, ...rest: unknown[]): unknown {
+      guarded("capture.passport", () => {
+        if (!isAttempt(this)) return;
+        watchLogOut(request, listener);
+        if (!WITH_EVERY_REQUEST.test(known)) watchAttempt(this, request, known, listener);
+      });
+      return Reflect.apply(authenticate, this, [request, ...rest]);
+    };
+  });
 }
+
+/** What only looks like a strategy, as a provider of Nest may, has not been given these by Passport. */
+function isAttempt({ success, fail, error }: Partial<Attempt>): boolean {
+  return [success, fail, error].every((ending) => typeof ending === "function");
+}
+
+/** A strategy may be attached by itself, as Nest's are, and with the Passport that has it. */
+const watchedAttempts = new WeakSet<Attempt>();
 
 function watchAttempt(
   attempt: Attempt,
@@ -122,6 +127,8 @@ function watchAttempt(
   strategy: string,
   listener: LoginListener,
 ): void {
+  if (watchedAttempts.has(attempt)) return;
+  watchedAttempts.add(attempt);
   const attempted = attemptedName(attempt, request);
   const extra = { strategy, ...(attempted !== undefined && { attempted }) };
   const failed = (error: unknown): void =>
