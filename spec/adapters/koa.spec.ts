@@ -1,12 +1,16 @@
+import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
+import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Router } from "@koa/router";
 import Koa from "koa";
 import bodyParser from "koa-bodyparser";
 import { koaAdapter } from "#dist/adapters/koa";
 import type { Requests } from "#dist/capture/http/running";
+import { fetchOnce } from "../support/http-client.js";
 import { running, serverSentEvents, STYLE_SHEET } from "../support/http-server.js";
+import { collect } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
 
 behaviours({
@@ -16,6 +20,24 @@ behaviours({
   async start(capture, see) {
     return running(application(capture, see).listen(0, "127.0.0.1"));
   },
+});
+
+describe("Koa's middleware", () => {
+  it("gives to the one before it what the one after it gave", async () => {
+    const { capture, wait } = collect();
+    const app = new Koa();
+    app.use(async (context, next) => {
+      context.body = await next();
+    });
+    app.use(koaAdapter(() => capture));
+    app.use(() => "seen");
+    const { port, close } = await running(app.listen(0, "127.0.0.1"));
+    const answer = await fetchOnce(port);
+    await wait(1);
+    await close();
+    capture.stop();
+    assert.equal(answer.body.toString(), "seen");
+  });
 });
 
 function application(capture: Requests, see: (path: string) => void): Koa {

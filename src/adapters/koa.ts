@@ -8,6 +8,7 @@ import type { Context } from "koa";
 import type { Edge } from "../capture/http/recorder.js";
 import { runningRequests, type Requests } from "../capture/http/running.js";
 import { captureBeside, type Emitter } from "../capture/http/server.js";
+import { guarded } from "../health.js";
 import { describeHandler, routeOnly, type DescribeRoute } from "./handler.js";
 
 /**
@@ -36,11 +37,13 @@ export function koaAdapter(requests: Requests, describe: DescribeRoute = routeOn
   return async function auditRequests(context, next) {
     const capture = requests();
     if (capture === undefined) return next();
-    const server = (context.req.socket as { server?: Emitter } | null)?.server;
-    if (server) captureBeside(server, capture);
+    guarded("capture.http", () => {
+      const server = (context.req.socket as { server?: Emitter } | null)?.server;
+      if (server) captureBeside(server, capture);
+    });
     const recorder = capture.begin(context.req, context.res, edge, context);
     try {
-      await capture.run(recorder, next);
+      return await capture.run(recorder, next);
     } catch (error) {
       recorder?.failed(error);
       throw error;
