@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import dns from "node:dns";
 import { createReadStream } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
@@ -7,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fastify, { type FastifyInstance } from "fastify";
 import { fastifyAdapter } from "#dist/adapters/fastify";
 import type { Requests } from "#dist/capture/http/running";
+import { fetchOnce } from "../support/http-client.js";
 import { checkedOften, serverSentEvents, STYLE_SHEET } from "../support/http-server.js";
 import { collect, textOf } from "../support/requests.js";
 import { behaviours } from "./behaviours.js";
@@ -95,6 +97,57 @@ describe("requests that Fastify's hooks do not see, or that come without a socke
     await app.close();
     const [event] = await wait(1);
     assert.deepEqual([answer.status, event?.status, event?.outcome], [400, 400, "failure"]);
+  });
+
+  it("records what comes to the second address of `localhost`, for which Fastify has a server of its own", async (t) => {
+    const { lookup } = dns;
+    // Few machines of CI have ::1.
+    const both = ["127.0.0.1", "127.0.0.2"].map((address) => ({ address, family: 4 }));
+    t.mock.method(dns, "lookup", (host: string, options: any, done: any) =>
+      options.all === true ? done(null, both) : lookup(host, options, done),
+    );
+    const { capture, wait } = collect();
+    const app = application(
+      () => capture,
+      () => {},
+    );
+    app.server.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n"));
+    await app.listen({ port: 0, host: "localhost" });
+    const { port } = app.server.address() as AddressInfo;
+    const upgrade = { connection: "Upgrade", upgrade: "websocket" };
+    await fetchOnce(port, { host: "127.0.0.2", path: "/chat", headers: upgrade });
+    await fetchOnce(port, { host: "127.0.0.2", path: "/patients/7" });
+    await fetchOnce(port, { host: "127.0.0.2", path: "/patients/%E0%A4%A" });
+    await app.close();
+    assert.deepEqual(
+      (await wait(3)).map(({ url, status, outcome }) => [url, status, outcome]),
+      [
+        ["/chat", 401, "denied"],
+        ["/patients/7", 200, "success"],
+        ["/patients/%E0%A4%A", 400, "failure"],
+      ],
+    );
+  });
+
+  it("records an injected form, whose body comes as a text", async () => {
+    const { capture, wait } = collect();
+    const app = application(
+      () => capture,
+      () => {},
+    );
+    const answer = await app.inject({
+      method: "POST",
+      url: "/upload",
+      headers: { "content-type": "multipart/form-data; boundary=b" },
+      payload: '--b\r\nContent-Disposition: form-data; name="ward"\r\n\r\nnörd\r\n--b--\r\n',
+    });
+    await app.close();
+    const [event] = await wait(1);
+    assert.equal(answer.statusCode, 200);
+    assert.deepEqual(
+      event?.requestBody?.parts?.map(({ name, value, bytes }) => [name, value, bytes]),
+      [["ward", "nörd", 5]],
+    );
   });
 
   it("records an injected request", async () => {

@@ -7,8 +7,9 @@ import type { FastifyPluginCallback, FastifyRequest } from "fastify";
 import type { Edge } from "../capture/http/recorder.js";
 import type { RequestCapture } from "../capture/http/requests.js";
 import { runningRequests, type Requests } from "../capture/http/running.js";
-import { captureServer } from "../capture/http/server.js";
+import { captureServer, type Emitter } from "../capture/http/server.js";
 import { recorderOf } from "../capture/http/tee.js";
+import { guarded } from "../health.js";
 import { describeHandler } from "./handler.js";
 
 /**
@@ -25,6 +26,14 @@ export function fastifyAdapter(requests: Requests): FastifyPluginCallback {
       // Sees also what comes to no hook: upgrades, and URLs that cannot be read.
       capture?.once(fastify.server, () => captureServer(fastify.server, capture));
     };
+    // On `localhost` Fastify listens with two servers, one an address. It does not show the second one, which has what
+    // comes to no hook as well.
+    const watchSecond = ({ raw }: FastifyRequest, capture: RequestCapture): void => {
+      const { server } = raw.socket as { server?: Emitter };
+      if (server && server !== fastify.server) capture.once(server, () => captureServer(server, capture));
+    };
+    // Before it listens: the second server is given, for its upgrades, the `emit` that the first has then.
+    watchServer();
     fastify.addHook("onListen", (done) => {
       watchServer();
       done();
@@ -33,6 +42,7 @@ export function fastifyAdapter(requests: Requests): FastifyPluginCallback {
       const capture = requests();
       if (capture === undefined) return done();
       if (capture !== watched) watchServer();
+      if (!recorderOf(request.raw as never)) guarded("capture.http", () => watchSecond(request, capture));
       capture.run(capture.begin(request.raw as never, reply.raw as never, edge, request), done);
     });
     fastify.addHook("onError", (request, _reply, error, done) => {

@@ -27,8 +27,11 @@ export class BodyTee {
   }
 
   add(chunk: unknown, encoding?: unknown): void {
-    if (typeof chunk === "string") this.#addText(chunk, encoding as BufferEncoding | undefined);
-    else if (chunk instanceof Uint8Array) this.#addBytes(chunk);
+    if (chunk instanceof Uint8Array) this.#addBytes(chunk);
+    else if (typeof chunk !== "string") return;
+    // An injected request may push a text.
+    else if (this.multipart) this.#addBytes(Buffer.from(chunk, encoding as BufferEncoding | undefined));
+    else this.#addText(chunk, encoding as BufferEncoding | undefined);
   }
 
   /** @param complete - false when the sender announced more than came */
