@@ -23,6 +23,10 @@ function idOfRequest(): string | undefined {
   return currentContext()?.requestId;
 }
 
+function doNow(work: () => unknown): unknown {
+  return work();
+}
+
 function add(this: { base: number }, a: number, b: number): number {
   return this.base + a + b;
 }
@@ -75,6 +79,22 @@ describe("audit.run", () => {
       });
       runAs({ actor: null }, () => assert.equal(told()["actor"], null));
       assert.deepEqual(told()["extra"], { tenant: "north", a: 1 });
+    });
+  });
+
+  it("does not grow with work that starts itself again inside itself", () => {
+    let inside = doNow;
+    for (let n = 0; n < 20_000; n += 1) {
+      const around = inside;
+      const options = n === 0 ? { actor: { id: "cron" }, requestId: "req-1" } : { extra: { n } };
+      inside = around(() => runAs(options, () => bindToContext(doNow))) as typeof doNow;
+    }
+    assert.deepEqual(inside(told), {
+      requestId: "req-1",
+      recordId: null,
+      actor: { id: "cron" },
+      muted: false,
+      extra: { n: 19_999 },
     });
   });
 

@@ -157,8 +157,10 @@ class DerivedContext implements AuditContext {
   readonly #own: Partial<AuditContext>;
 
   constructor(outer: AuditContext, own: Partial<AuditContext>) {
-    this.#outer = outer;
-    this.#own = own;
+    // Not one upon the other: of work that starts itself again, from a timer for example, each would hold all before it.
+    const derived = outer instanceof DerivedContext;
+    this.#outer = derived ? outer.#outer : outer;
+    this.#own = derived ? overlaid(outer.#own, own) : own;
   }
 
   get requestId(): string {
@@ -195,6 +197,12 @@ class DerivedContext implements AuditContext {
     return this.#outer.request;
   }
   readonly actor = (): Actor | null => (this.#own.actor ? this.#own.actor() : this.#outer.actor());
+}
+
+/** Both together; a field that is `undefined` or `null` says nothing. */
+function overlaid(known: Partial<AuditContext>, more: Partial<AuditContext>): Partial<AuditContext> {
+  const said = Object.entries(more).filter(([, value]) => value !== undefined && value !== null);
+  return { ...known, ...Object.fromEntries(said), extra: { ...known.extra, ...more.extra } };
 }
 
 function unrelated(): AuditContext {
