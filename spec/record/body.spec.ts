@@ -46,6 +46,12 @@ describe("a body", () => {
       },
     });
     assert.deepEqual(read("no form at all", "multipart/form-data; boundary=b1"), { $binary: 14 });
+    const many = `${'--b1\r\ncontent-disposition: form-data; name="a"\r\n\r\nb\r\n'.repeat(300)}--b1--\r\n`;
+    assert.deepEqual(read(many, "multipart/form-data; boundary=b1"), {
+      a: Array.from({ length: 200 }, () => "b"),
+      $clipped: "multipart",
+      $length: many.length,
+    });
   });
 
   it("is read through gzip, deflate and brotli, within bounds", () => {
@@ -78,6 +84,14 @@ describe("a body", () => {
     assert.deepEqual(bodyOf(cut, JSON_TYPE, ""), { $clipped: "json", length: 48_213 });
     assert.deepEqual(bodyOf(cut, "video/mp4", ""), { $clipped: "binary", length: 48_213 });
     assert.equal(bodyOf(null, JSON_TYPE, ""), null);
+    const text = { name: "a", filename: null, contentType: null, sha256: null, truncated: false };
+    const form = { chunks: [], bytes: 90_000, truncated: true, parts: [{ ...text, bytes: 1, value: "b" }] };
+    assert.deepEqual(bodyOf(form, "multipart/form-data; boundary=b1", ""), {
+      a: "b",
+      $clipped: "multipart",
+      $length: 90_000,
+    });
+    assert.deepEqual(bodyOf({ ...form, truncated: false }, "", ""), { a: "b" });
     assert.equal(read("", JSON_TYPE), null);
   });
 

@@ -35,7 +35,7 @@ const DECODERS: Readonly<Record<string, (bytes: Buffer, options: { maxOutputLeng
  */
 export function bodyOf(body: CapturedBody | null, contentType: string, contentEncoding: string): unknown {
   if (body === null || body.bytes === 0) return null;
-  if (body.parts) return partFields(body.parts);
+  if (body.parts) return partFields(body.parts, body.truncated ? body.bytes : null);
   if (body.truncated) return clipped(kindOf(contentType), body.bytes);
   const bytes = joined(body.chunks);
   const encoding = contentEncoding.trim().toLowerCase();

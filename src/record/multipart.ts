@@ -22,10 +22,14 @@ export function multipartFields(body: Buffer, contentType: string): Record<strin
   if (start === -1) return null;
 
   const fields: Record<string, unknown> = {};
-  for (let parts = 0; parts < MAX_PARTS; parts += 1) {
+  for (let parts = 0; ; parts += 1) {
     start += delimiter.length;
     const end = body.indexOf(delimiter, start);
     if (end === -1) break;
+    if (parts === MAX_PARTS) {
+      clip(fields, body.length);
+      break;
+    }
     // Between two delimiters: CRLF, the part, CRLF.
     addPart(fields, body.subarray(start + 2, end - 2));
     start = end;
@@ -33,15 +37,28 @@ export function multipartFields(body: Buffer, contentType: string): Record<strin
   return fields;
 }
 
-/** Parts that were read as they passed, whatever their size, in the same form. */
-export function partFields(parts: readonly CapturedPart[]): Record<string, unknown> {
+/**
+ * Parts that were read as they passed, whatever their size, in the same form.
+ *
+ * @param clippedFrom - the bytes of the whole form, where it has more than these
+ */
+export function partFields(
+  parts: readonly CapturedPart[],
+  clippedFrom: number | null,
+): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const { name, filename, contentType, bytes, sha256, value, truncated } of parts) {
     const file = { filename, content_type: contentType, bytes, sha256 };
     if (filename !== null) addField(fields, name, truncated ? { ...file, truncated } : file);
     else addField(fields, name, truncated ? clipped("text", bytes) : value);
   }
+  if (clippedFrom !== null) clip(fields, clippedFrom);
   return fields;
+}
+
+function clip(fields: Record<string, unknown>, bytes: number): void {
+  fields["$clipped"] = "multipart";
+  fields["$length"] = bytes;
 }
 
 function addPart(fields: Record<string, unknown>, part: Buffer): void {

@@ -100,6 +100,8 @@ describe("a multipart form", () => {
     assert.deepEqual(read(endless, [1000]).parts(), []);
     const many = Buffer.concat(Array.from({ length: 1500 }, () => part('name="a"', null, Buffer.from("b"))));
     assert.equal(read(many, [5000]).parts().length, 1000);
+    const whole = [endless, many, Buffer.from("no form"), FORM].map((form) => read(form, [5000]).whole);
+    assert.deepEqual(whole, [false, false, false, true]);
   });
 
   it("takes no longer for heads that are made to be slow", () => {

@@ -40,14 +40,18 @@ export class BodyTee {
     return {
       chunks: parts ? [] : this.#chunks,
       bytes: this.#bytes,
-      truncated: !complete || (parts === undefined && this.#bytes > this.#kept),
+      truncated: !complete || (this.multipart ? !this.multipart.whole : this.#bytes > this.#kept),
       ...(parts && { parts }),
     };
   }
 
   #addText(text: string, encoding: BufferEncoding | undefined): void {
     if (text.length === 0) return;
-    if (this.#kept >= this.#limit) this.#bytes += Buffer.byteLength(text, encoding);
+    const room = this.#limit - this.#kept;
+    // Most texts fit, and need not be measured; of one that may not, no more is made into bytes than may be kept.
+    const bytes = text.length > room ? Buffer.byteLength(text, encoding) : 0;
+    if (room <= 0) this.#bytes += bytes;
+    else if (bytes > room) this.#keep(Buffer.from(text.slice(0, room + 1), encoding), bytes);
     else this.#keep(Buffer.from(text, encoding));
   }
 

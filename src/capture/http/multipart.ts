@@ -10,7 +10,7 @@
 import { createHash, type Hash } from "node:crypto";
 import type { CapturedPart } from "../event.js";
 
-/** More parts than this are counted in the body's size, not listed. */
+/** More parts than this are not listed; the record says that there are more. */
 const MAX_PARTS = 1000;
 /** A part's head beyond this is not a browser's; the rest of the body is not read. */
 const MAX_HEAD_BYTES = 16 * 1024;
@@ -38,6 +38,7 @@ export class MultipartReader {
   #rest: Buffer = Buffer.from("\r\n");
   #open: OpenPart | null = null;
   #keptBytes = 0;
+  #gaveUp = false;
 
   /**
    * @param boundary - as the content type says it
@@ -53,6 +54,11 @@ export class MultipartReader {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let left: Buffer | null = this.#rest.length > 0 ? Buffer.concat([this.#rest, bytes]) : bytes;
     while (left !== null) left = this.#step(left);
+  }
+
+  /** False where there was more than is read, or no form at all. */
+  get whole(): boolean {
+    return !this.#gaveUp && this.#state !== "between";
   }
 
   /** What was read so far; a part that did not end is told as truncated. */
@@ -86,11 +92,11 @@ export class MultipartReader {
     if (bytes.length >= 2 && bytes[0] === 0x2d && bytes[1] === 0x2d) return this.#stop();
     const end = bytes.indexOf(END_OF_HEAD);
     if (end < 0) {
-      if (bytes.length > MAX_HEAD_BYTES) return this.#stop();
+      if (bytes.length > MAX_HEAD_BYTES) return this.#giveUp();
       this.#rest = Buffer.from(bytes);
       return null;
     }
-    if (this.#parts.length >= MAX_PARTS) return this.#stop();
+    if (this.#parts.length >= MAX_PARTS) return this.#giveUp();
     this.#open = this.#begin(bytes.toString("utf8", 0, end));
     this.#state = "content";
     // The delimiter of an empty part begins with the end of its head.
@@ -101,6 +107,11 @@ export class MultipartReader {
     this.#state = "done";
     this.#rest = Buffer.alloc(0);
     return null;
+  }
+
+  #giveUp(): null {
+    this.#gaveUp = true;
+    return this.#stop();
   }
 
   #begin(head: string): OpenPart {
