@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 import { after, before, describe, it } from "node:test";
 import type { Undo } from "#dist/capture/capture";
 import { currentContext } from "#dist/context/context";
-import { captureServer } from "#dist/capture/http/server";
+import { captureBeside, captureServer } from "#dist/capture/http/server";
 import { rawSocket, received } from "../support/http-client.js";
 import { running, serverSentEvents, STYLE_SHEET } from "../support/http-server.js";
 import { answeredHeaders, collect } from "../support/requests.js";
@@ -128,6 +128,8 @@ describe("upgrades on plain node:http", () => {
       );
     });
     undo = captureServer(server, capture);
+    // As the adapter of a framework does whose server is attached.
+    captureBeside(server, capture);
     server.listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
   });

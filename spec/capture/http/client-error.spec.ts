@@ -10,6 +10,7 @@ import { rawSocket, received } from "../../support/http-client.js";
 import { running, type Running } from "../../support/http-server.js";
 import { assertRecord } from "../../support/schema.js";
 import { collect, type Collected } from "../../support/requests.js";
+import { until } from "../../support/until.js";
 
 /** What clients send that no handler gets to see, and what Node answers. */
 const unreadable: Record<string, { sent: string; answered: string; method: string; url: string }> = {
@@ -44,7 +45,7 @@ describe("what Node answers in the application's place", () => {
     prepare: (server: Server) => void = () => {},
   ): Promise<Collected & Running> {
     const server = createServer((request: IncomingMessage, response: ServerResponse) => {
-      if (request.method === "GET") response.end("ok");
+      if (request.method === "GET" || request.url === "/early") response.end("ok");
     });
     prepare(server);
     const collected = collect(options);
@@ -170,6 +171,24 @@ describe("what Node answers in the application's place", () => {
     await received(socket);
     const [event] = await wait(1);
     assert.deepEqual([event?.method, event?.url, event?.outcome], ["POST", "/a", "aborted"]);
+  });
+
+  it("is no request of its own where it is the rest of one that was answered before", async () => {
+    const { server, port, wait, events } = await start();
+    const head = "POST /early HTTP/1.1\r\nHost: a\r\n";
+    const malformed = await rawSocket(port, `${head}Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n`);
+    const first = received(malformed);
+    await until(() => events.length === 1);
+    malformed.write("ZZ\r\n");
+    assert.deepEqual((await first).match(/HTTP\/1.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 400"]);
+    const late = received(await rawSocket(port, `${head}Content-Length: 5\r\n\r\nab`));
+    await until(() => events.length === 2);
+    Object.assign(server, { requestTimeout: 50, headersTimeout: 50 });
+    assert.deepEqual((await late).match(/HTTP\/1.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 408"]);
+    assert.deepEqual(
+      (await wait(2)).map(({ method, url, status, outcome }) => [method, url, status, outcome]),
+      Array.from({ length: 2 }, () => ["POST", "/early", 200, "success"]),
+    );
   });
 
   it("does not name the request before it on the connection", async () => {

@@ -22,8 +22,11 @@ interface ClientError extends Error {
   readonly rawPacket?: Buffer;
 }
 
-/** Node's name for the response under way; it looks there itself before it answers. */
-type ServerSocket = Socket & { readonly _httpMessage?: { readonly req?: IncomingMessage } | null };
+/** Node's names for the response under way, where it looks itself before it answers, and for the request that is read. */
+type ServerSocket = Socket & {
+  readonly _httpMessage?: { readonly req?: IncomingMessage } | null;
+  readonly parser?: { readonly incoming?: IncomingMessage | null } | null;
+};
 
 /** The client left in the middle: that is its doing, and not an error of what it sent. */
 const LEFT = "HPE_INVALID_EOF_STATE";
@@ -43,7 +46,9 @@ export function watchClientError(
     // oxlint-disable-next-line no-underscore-dangle -- Node's name
     const open = socket._httpMessage?.req;
     if (open && !open.complete) watchOpen(open, error, socket);
-    else watchUnreadable(requests, error, socket, open === undefined);
+    // Else it may be the rest of a request that was answered without it, and has its record.
+    else if (socket.parser?.incoming?.complete !== false)
+      watchUnreadable(requests, error, socket, open === undefined);
   });
   return emit();
 }

@@ -11,6 +11,7 @@ import type { Duplex } from "node:stream";
 import { headersFromHead } from "../../record/http.js";
 import { statusOf, watchFirstWrite } from "./first-write.js";
 import type { RequestCapture } from "./requests.js";
+import { recorderOf } from "./tee.js";
 
 /** As much of a response as a recorder reads. */
 class UpgradeAnswer {
@@ -41,6 +42,8 @@ export function watchUpgrade(
   socket: Duplex,
   emit: () => boolean,
 ): boolean {
+  // Seen already: the server is attached, and a framework's adapter watches it too.
+  if (recorderOf(message)) return emit();
   const answer = new UpgradeAnswer();
   const recorder = requests.begin(message, answer as unknown as ServerResponse);
   if (recorder === null) return emit();
