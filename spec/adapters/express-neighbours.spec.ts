@@ -4,8 +4,11 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import type { Server } from "node:http";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import compression from "compression";
@@ -13,7 +16,8 @@ import express from "express";
 import multer from "multer";
 import { WebSocket, WebSocketServer } from "ws";
 import { expressAdapter } from "#dist/adapters/express";
-import { fetchOnce } from "../support/http-client.js";
+import { fetchOnce, rawSocket } from "../support/http-client.js";
+import { running } from "../support/http-server.js";
 import { answeredHeaders, collect, textOf } from "../support/requests.js";
 
 /** A longer run: AUDIT_UPLOADS=1000 AUDIT_UPLOAD_BYTES=10485760. */
@@ -154,6 +158,79 @@ describe("Express beside its usual neighbours", { timeout: 120_000 }, () => {
         ["/wards/broken/:id", 409, "broken bed", '{"error":"broken bed"}'],
       ],
     );
+  });
+
+  it("records the requests of a router without an application", async (t) => {
+    const { capture, wait } = fresh();
+    const router = express.Router();
+    router.use(expressAdapter(() => capture));
+    router.get("/beds/:id", (_request, response) => void response.end("a bed"));
+    const { port: own, close } = await running(
+      createServer((request, response) => router(request as never, response as never, () => {})).listen(
+        0,
+        "127.0.0.1",
+      ),
+    );
+    t.after(close);
+    await fetchOnce(own, { path: "/beds/4" });
+    const [event] = await wait(1);
+    assert.deepEqual(
+      [event?.route, event?.status, textOf(event?.responseBody ?? null)],
+      ["/beds/:id", 200, "a bed"],
+    );
+  });
+
+  it("records a request whose client went while a middleware before it waited", async (t) => {
+    const { capture, wait } = fresh();
+    const app = express();
+    app.use((_request, response, next) => void response.once("close", () => setImmediate(next)));
+    app.use(expressAdapter(() => capture));
+    app.get("/late", (_request, response) => void response.json({}));
+    const late = app.listen(0, "127.0.0.1");
+    t.after(() => late.close());
+    await once(late, "listening");
+    const socket = await rawSocket(
+      (late.address() as AddressInfo).port,
+      "GET /late HTTP/1.1\r\nHost: a\r\n\r\n",
+    );
+    await once(late, "request");
+    socket.destroy();
+    const [event] = await wait(1);
+    assert.deepEqual(
+      [event?.url, event?.status, event?.outcome, capture.open],
+      ["/late", null, "aborted", 0],
+    );
+  });
+
+  it("believes a proxy that comes through a Unix socket, and survives one that it cannot make out", async (t) => {
+    const { capture, wait } = fresh();
+    const folder = mkdtempSync(join(tmpdir(), "audit-unix-"));
+    const app = express();
+    app.set("trust proxy", (address: string) => {
+      if (address === "nonsense") throw new Error("no address");
+      return true;
+    });
+    app.use(expressAdapter(() => capture));
+    app.get("/", (_request, response) => void response.json({}));
+    const behind = app.listen(join(folder, "socket"));
+    t.after(() => {
+      behind.close();
+      rmSync(folder, { recursive: true });
+    });
+    await once(behind, "listening");
+    for (const told of ["203.0.113.9", "203.0.113.9, nonsense"]) {
+      const headers = { "x-forwarded-for": told };
+      await fetchOnce(0, { socketPath: join(folder, "socket"), headers });
+    }
+    const events = await wait(2);
+    assert.deepEqual(
+      events.map(({ clientIp, status }) => [clientIp, status]),
+      [
+        ["203.0.113.9", 200],
+        [null, 200],
+      ],
+    );
+    assert.equal(capture.open, 0);
   });
 
   it("is left as it was when the capture stops", async () => {

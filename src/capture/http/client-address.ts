@@ -6,6 +6,7 @@
  * @module
  */
 import { BlockList, isIP, type Socket } from "node:net";
+import { guarded } from "../../health.js";
 
 /**
  * Which proxies are believed: `true` all of them, a number so many hops, addresses or ranges in CIDR form
@@ -24,7 +25,9 @@ const ranges: Record<string, readonly string[]> = {
 
 /** Makes the function that says whom to trust. @throws {TypeError} for what is neither address nor range */
 export function trustFunction(trust: TrustProxy): Trust {
-  if (typeof trust === "function") return trust;
+  if (typeof trust === "function") {
+    return (address, hop) => guarded("capture.http_rule", () => trust(address, hop)) ?? false;
+  }
   if (typeof trust === "boolean") return () => trust;
   if (typeof trust === "number") return (_address, hop) => hop < trust;
   const list = blockList(typeof trust === "string" ? trust.split(",") : trust);
@@ -34,7 +37,7 @@ export function trustFunction(trust: TrustProxy): Trust {
 /**
  * The nearest address that is not a trusted proxy's.
  *
- * @param peer - the socket's own remote address
+ * @param peer - the socket's own remote address; a Unix socket has none
  * @param forwarded - the header `x-forwarded-for`
  */
 export function clientAddress(
@@ -42,13 +45,13 @@ export function clientAddress(
   forwarded: string | undefined,
   trust: Trust,
 ): string | null {
-  if (peer === null || forwarded === undefined) return peer;
+  if (forwarded === undefined) return peer;
   const told = forwarded.split(",").map((address) => plainAddress(address.trim()));
-  let address = plainAddress(peer);
+  let address = plainAddress(peer ?? "");
   for (let hop = 0; told.length > 0 && trust(address, hop); hop += 1) {
     address = told.pop() || address;
   }
-  return address;
+  return address || null;
 }
 
 const peers = new WeakMap<Socket, string>();

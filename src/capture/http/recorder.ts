@@ -51,8 +51,8 @@ export class RequestRecorder implements RequestPart {
   readonly #url: string;
   readonly #began = performance.now();
   readonly #detail: Detail | null;
-  readonly #requestBody: BodyTee | null;
-  readonly #responseBody: BodyTee | null;
+  #requestBody: BodyTee | null;
+  #responseBody: BodyTee | null;
   readonly #encrypted: boolean;
   readonly #peer: string | null;
   #edge: Edge;
@@ -145,13 +145,7 @@ export class RequestRecorder implements RequestPart {
 
   /** The exchange is over, one way or the other. Later calls do nothing. */
   closed(): void {
-    if (this.#over) return;
-    this.#over = true;
-    try {
-      this.#ended(this, this.#event(this.#outcome()));
-    } catch (error) {
-      fault("capture.http", error);
-    }
+    if (!this.#over) this.#tell(null);
   }
 
   /**
@@ -164,9 +158,26 @@ export class RequestRecorder implements RequestPart {
 
   /** The capture stops while the request is under way. */
   abandoned(): void {
-    if (this.#over) return;
+    if (!this.#over) this.#tell("unknown");
+  }
+
+  /** @param outcome - `null`: as the exchange has ended */
+  #tell(outcome: Outcome | null): void {
     this.#over = true;
-    guarded("capture.http", () => this.#ended(this, this.#event("unknown")));
+    let event: RequestEvent | null = null;
+    try {
+      event = this.#event(outcome ?? this.#outcome());
+    } catch (error) {
+      fault("capture.http", error);
+    }
+    // What the request has started and leaves behind (a timer, a connection) keeps its context, and so all of this.
+    this.#requestBody = null;
+    this.#responseBody = null;
+    try {
+      this.#ended(this, event);
+    } catch (error) {
+      fault("capture.http", error);
+    }
   }
 
   #outcome(): Outcome {
@@ -186,7 +197,7 @@ export class RequestRecorder implements RequestPart {
 
   #event(outcome: Outcome): RequestEvent | null {
     if (this.#detail === null) return null;
-    this.#edge.describe?.(this.context.source, this);
+    guarded("capture.http", () => this.#edge.describe?.(this.context.source, this));
     const facts = this.#facts;
     const { recordId } = this.context;
     const method = this.message.method ?? "GET";
@@ -262,16 +273,22 @@ export class RequestRecorder implements RequestPart {
 
   #protocol(): "http" | "https" {
     const told =
-      "x-forwarded-proto" in this.#headers ? this.#edge.protocol?.(this.context.source) : undefined;
+      "x-forwarded-proto" in this.#headers
+        ? guarded("capture.http", () => this.#edge.protocol?.(this.context.source))
+        : undefined;
     return this.#encrypted || told === "https" ? "https" : "http";
   }
 
   #clientIp(): string | null {
     const forwarded = this.#headers["x-forwarded-for"];
-    if (forwarded === undefined || this.#peer === null) return this.#peer && plainAddress(this.#peer);
+    if (forwarded === undefined) return this.#peer && plainAddress(this.#peer);
     const { trust } = this.#policy;
     if (trust) return clientAddress(this.#peer, String(forwarded), trust);
-    return plainAddress(this.#edge.clientIp?.(this.context.source) ?? this.#peer);
+    // The application's own function of whom to trust may throw for what a client sends there.
+    const told = guarded("capture.http", () => this.#edge.clientIp?.(this.context.source));
+    // Koa says "" where nobody is known.
+    const address = told || this.#peer;
+    return address && plainAddress(address);
   }
 
   #values(): RequestValues {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { ActorLike } from "../../context/actor.js";
 import { currentContext, runInContext } from "../../context/context.js";
 import { fault, guarded } from "../../health.js";
@@ -19,7 +20,12 @@ export class RequestCapture {
   readonly #policy: RequestPolicy;
   readonly #open = new UnderWay<RequestRecorder>();
   readonly #watched = new WeakSet<object>();
-  readonly #undos: Undo[] = [watchPrototypes()];
+  readonly #pipelined = new WeakSet<Socket>();
+  /** By what is watched, which an undo holds: a test may make a server for each of its requests. */
+  readonly #undos = new WeakMap<object, Undo>();
+  readonly #targets = new Set<WeakRef<object>>();
+  readonly #collected = new FinalizationRegistry<WeakRef<object>>((target) => this.#targets.delete(target));
+  readonly #unwatchPrototypes = watchPrototypes();
   #stopped = false;
 
   /** @param actor - who acts; given the framework's request when a record is made */
@@ -51,6 +57,13 @@ export class RequestCapture {
       const recorder = new RequestRecorder(this.#policy, message, response, edge, source, this.#ended);
       tee(recorder, message, response);
       this.#open.add(recorder);
+      // It waits for an earlier one of its connection to be answered.
+      if (response.socket === null) this.#watchConnection(message.socket);
+      // A middleware before ours has waited, and the client is gone meanwhile: nothing will be told of this one.
+      if (response.closed) {
+        if (response.writableFinished) recorder.sent();
+        recorder.closed();
+      }
       return recorder;
     } catch (error) {
       fault("capture.http", error);
@@ -75,7 +88,11 @@ export class RequestCapture {
     if (this.#watched.has(target)) return;
     this.#watched.add(target);
     const undo = guarded("capture.http", watch);
-    if (undo) this.#undos.push(undo);
+    if (!undo) return;
+    const reference = new WeakRef(target);
+    this.#undos.set(target, undo);
+    this.#targets.add(reference);
+    this.#collected.register(target, reference);
   }
 
   /**
@@ -106,7 +123,22 @@ export class RequestCapture {
   stop(): void {
     this.#stopped = true;
     for (const recorder of this.#open.all()) recorder.abandoned();
-    for (const undo of this.#undos.splice(0).toReversed()) guarded("capture.http", undo);
+    for (const reference of [...this.#targets].toReversed()) {
+      const target = reference.deref();
+      const undo = target && this.#undos.get(target);
+      if (undo) guarded("capture.http", undo);
+    }
+    this.#targets.clear();
+    guarded("capture.http", this.#unwatchPrototypes);
+  }
+
+  /** When it goes, Node tells nothing of the answers that wait for an earlier one, if their requests were read to the end. */
+  #watchConnection(socket: Socket | null): void {
+    if (socket === null || this.#pipelined.has(socket)) return;
+    this.#pipelined.add(socket);
+    socket.once("close", () => {
+      for (const recorder of this.#open.all()) if (recorder.message.socket === socket) recorder.left();
+    });
   }
 
   readonly #ended = (recorder: RequestRecorder, event: Parameters<Emit>[0] | null): void => {
