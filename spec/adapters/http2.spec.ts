@@ -121,3 +121,39 @@ for (const [name, start] of Object.entries(servers)) {
     });
   });
 }
+
+describe("an answer of HTTP/2 that breaks off", () => {
+  it("has failed where the application breaks it off by an error, and not where the client resets it", async () => {
+    const { capture, wait } = collect();
+    const server = createServer((request, response) => {
+      response.write("first");
+      if (request.url === "/broken") setTimeout(() => response.stream.destroy(new Error("no more")), 10);
+    });
+    captureServer(server, capture);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    for (const path of ["/broken", "/reset"]) {
+      const stream = client.request({ ":path": path }).on("error", () => {});
+      const closed = new Promise((resolve) => stream.once("close", resolve));
+      await once(stream, "data");
+      if (path === "/reset") stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      await closed;
+    }
+    const events = await wait(2);
+    client.destroy();
+    server.close();
+    capture.stop();
+    assert.deepEqual(
+      events.map(({ url, status, outcome, error }) => [
+        url,
+        status,
+        outcome,
+        (error as Error | null)?.message ?? null,
+      ]),
+      [
+        ["/broken", 200, "failure", "no more"],
+        ["/reset", 200, "aborted", null],
+      ],
+    );
+  });
+});

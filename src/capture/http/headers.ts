@@ -17,7 +17,18 @@ export function sentHead(response: ServerResponse): string | undefined {
   return typeof text === "string" ? text : undefined;
 }
 
-/** The same as an object: lower-case name → value; an array where a header was sent more than once. */
+const BEFORE_STATUS = "HTTP/1.1 ".length;
+
+/** The status that was sent. Handlers may set another one when it is too late, and fail only then. */
+export function sentStatus(response: ServerResponse): number {
+  const head = sentHead(response);
+  if (head !== undefined) return Number(head.slice(BEFORE_STATUS, BEFORE_STATUS + 3));
+  const { stream } = response as { stream?: { readonly sentHeaders?: Readonly<Record<string, unknown>> } };
+  const status = stream?.sentHeaders?.[":status"];
+  return typeof status === "number" ? status : response.statusCode;
+}
+
+/** The head as an object: lower-case name → value; an array where a header was sent more than once. */
 export function sentHeaders(response: ServerResponse): Record<string, unknown> {
   const head = sentHead(response);
   if (head !== undefined) return headersFromHead(head);

@@ -14,7 +14,7 @@ import { BodyTee } from "./body.js";
 import { isNoise, pathOf } from "./choice.js";
 import { clientAddress, peerOf, plainAddress } from "./client-address.js";
 import { merged, noFacts, sameClass } from "./facts.js";
-import { receivedHeaders, sentHead, sentHeaders } from "./headers.js";
+import { receivedHeaders, sentHead, sentHeaders, sentStatus } from "./headers.js";
 import { MultipartReader, multipartBoundary } from "./multipart.js";
 import type { Detail, RequestPolicy } from "./options.js";
 import { outcomeOfStatus } from "./outcome.js";
@@ -114,6 +114,11 @@ export class RequestRecorder implements RequestPart {
     this.#answerEnded = true;
   }
 
+  /** `end` threw, for a value that is no body: what is written next is the answer. */
+  answersOn(): void {
+    this.#answerEnded = false;
+  }
+
   enrich(facts: RequestFacts): void {
     if (facts.ofClass && sameClass(facts, this.#facts)) return;
     this.#facts = merged(this.#facts, facts);
@@ -182,11 +187,17 @@ export class RequestRecorder implements RequestPart {
 
   #outcome(): Outcome {
     if (this.#sent && !(this.ownResponse && brokenOff(this.response)))
-      return outcomeOfStatus(this.response.statusCode);
-    if (this.#refusal !== null || this.#cutOff()) return "failure";
-    const errored = this.response.errored as NodeJS.ErrnoException | null;
+      return outcomeOfStatus(sentStatus(this.response));
+    const failed = this.#refusal !== null || this.#cutOff() || this.#brokenOffBy() !== null;
+    return failed ? "failure" : "aborted";
+  }
+
+  /** The error by which the application broke its answer off. */
+  #brokenOffBy(): Error | null {
+    const errored = this.response.errored as NodeJS.ErrnoException | null | undefined;
+    if (errored === undefined) return streamError(this.response);
     // Newer Nodes put this error on answers that were waiting for an earlier one when the client went.
-    return errored && errored.code !== "ECONNRESET" ? "failure" : "aborted";
+    return errored?.code === "ECONNRESET" && !this.response.socket ? null : errored;
   }
 
   /** True when a timeout ended it on our side: a client that left said so, or its connection broke. */
@@ -209,6 +220,7 @@ export class RequestRecorder implements RequestPart {
     const refusal = this.#refusal;
     // What the application writes after Node has answered goes nowhere.
     const answered = refusal?.status == null && this.response.headersSent;
+    const status = answered ? sentStatus(this.response) : (refusal?.status ?? null);
     return {
       kind: "request",
       context: this.context,
@@ -220,14 +232,14 @@ export class RequestRecorder implements RequestPart {
       clientIp: this.#clientIp(),
       requestHeaders: headers ? this.#receivedHeaders() : bodyHeaders(this.#headers).flat(),
       requestBody: (bodies && this.#requestBody?.taken(this.#arrivedWhole())) || null,
-      status: answered ? this.response.statusCode : (refusal?.status ?? null),
+      status,
       responseHeaders: this.#answeredHeaders(answered, headers),
-      responseBody: (bodies && answered && this.#takenAnswer(method)) || null,
+      responseBody: (bodies && answered && this.#takenAnswer(method, status)) || null,
       outcome,
       error:
         refusal?.error ??
         this.#error ??
-        this.response.errored ??
+        this.#brokenOffBy() ??
         (outcome === "failure" && !this.#sent ? this.#timeout : null),
       durationMs: performance.now() - this.#began,
       route: facts.route ?? null,
@@ -259,13 +271,16 @@ export class RequestRecorder implements RequestPart {
   }
 
   #arrivedWhole(): boolean {
-    const announced = Number(this.#headers["content-length"] ?? 0);
-    return this.message.complete && (this.#requestBody?.bytes ?? 0) >= announced;
+    const announced = this.#headers["content-length"];
+    // Where the handler answered at once, Node has yet to say that the request is complete.
+    if (announced !== undefined) return (this.#requestBody?.bytes ?? 0) >= Number(announced);
+    // HTTP/2 calls complete what its client took back, too.
+    const { message } = this;
+    return message.complete && !(message.httpVersionMajor >= 2 && message.aborted);
   }
 
   /** Node drops what is written to an answer that has no body. */
-  #takenAnswer(method: string): CapturedBody | null {
-    const status = this.response.statusCode;
+  #takenAnswer(method: string, status: number | null): CapturedBody | null {
     if (this.#responseBody === null) return null;
     if (method === "HEAD" || status === 204 || status === 304) return noBody;
     return this.#responseBody.taken(true);
@@ -302,6 +317,13 @@ export class RequestRecorder implements RequestPart {
 function brokenOff(response: ServerResponse): boolean {
   const { stream } = response as { stream?: { readonly rstCode?: number; readonly aborted?: boolean } };
   return stream !== undefined && (stream.aborted === true || (stream.rstCode ?? 0) !== 0);
+}
+
+/** What a stream of HTTP/2 was destroyed with; not what Node itself says when the client took it back, or is gone. */
+function streamError(response: ServerResponse): Error | null {
+  const { stream } = response as { stream?: { readonly errored?: NodeJS.ErrnoException | null } };
+  const errored = stream?.errored ?? null;
+  return errored !== null && !/^(?:ERR_HTTP2_|ECONNRESET$)/.test(errored.code ?? "") ? errored : null;
 }
 
 const noBody: CapturedBody = Object.freeze({ chunks: [], bytes: 0, truncated: false });

@@ -24,7 +24,7 @@ interface Teed {
 }
 type Method = (this: any, ...args: any[]) => any;
 /** Makes the method that stands before `method`. Given a recorder, it is for one object of that request. */
-type Watch = (method: Method, own?: RequestRecorder) => Method;
+type Watch = (method: Method, own?: RequestRecorder, made?: number) => Method;
 
 /** The recorder that was put on this request before. */
 export function recorderOf(message: IncomingMessage): RequestRecorder | undefined {
@@ -55,11 +55,14 @@ function watchObject(target: object, methods: Record<string, Watch>, recorder: R
 const watchedMethods: Record<string, Method> = {};
 let owners = 0;
 let undos: Undo[] = [];
+/** Which methods of ours are meant: those of an earlier start may still be there, below somebody else's. */
+let start = 0;
 
 /** Watches Node's prototypes until undone; once, however many captures there are. */
 export function watchPrototypes(): Undo {
   owners += 1;
   if (owners === 1) {
+    start += 1;
     undos = [
       ...watchPrototype(IncomingMessage.prototype, requestMethods),
       ...watchPrototype(ServerResponse.prototype, responseMethods),
@@ -81,7 +84,7 @@ function watchPrototype(target: object, methods: Record<string, Watch>): Undo[] 
     watchedMethods[name] = watched;
     Object.defineProperty(prototype, name, { value: watched, configurable: true, writable: true });
     return () => {
-      // Somebody who came after us holds our method, which does nothing without a recorder.
+      // Somebody who came after us holds our method, which only calls through from the next start on.
       if (prototype[name] !== watched) return;
       if (own) Object.defineProperty(prototype, name, own);
       else delete prototype[name];
@@ -105,21 +108,29 @@ function emitIn(recorder: RequestRecorder, method: Method, target: any, args: Ar
  * The context is looked at first. On Node 20 the objects of Express have a hidden class each, since their prototype was
  * changed, and the first look at any of their properties takes a fifth of a microsecond.
  */
-function ofMessage(message: Teed, inside: RequestRecorder | undefined): RequestRecorder | undefined {
+function ofMessage(
+  message: Teed,
+  inside: RequestRecorder | undefined,
+  made: number,
+): RequestRecorder | undefined {
   const recorder = inside?.message === message ? inside : message[RECORDER];
-  return recorder?.ownMessage ? undefined : recorder;
+  return recorder?.ownMessage || made !== start ? undefined : recorder;
 }
 
-function ofResponse(response: object, inside: RequestRecorder | undefined): RequestRecorder | undefined {
+function ofResponse(
+  response: object,
+  inside: RequestRecorder | undefined,
+  made: number,
+): RequestRecorder | undefined {
   const recorder = inside?.response === response ? inside : (response as { req?: Teed }).req?.[RECORDER];
-  return recorder?.ownResponse ? undefined : recorder;
+  return recorder?.ownResponse || made !== start ? undefined : recorder;
 }
 
 const requestMethods: Record<string, Watch> = {
-  push: (method, own) =>
+  push: (method, own, made = start) =>
     function push(chunk: unknown, encoding?: unknown) {
       const inside = current();
-      const recorder = own ?? ofMessage(this, inside);
+      const recorder = own ?? ofMessage(this, inside, made);
       if (recorder === undefined) return Reflect.apply(method, this, arguments);
       if (chunk) recorder.received(chunk, encoding);
       return inside === recorder
@@ -127,10 +138,10 @@ const requestMethods: Record<string, Watch> = {
         : callInContext(recorder.context, method, this, arguments);
     },
 
-  emit: (method, own) =>
+  emit: (method, own, made = start) =>
     function emit(type: unknown) {
       const inside = current();
-      const recorder = own ?? ofMessage(this, inside);
+      const recorder = own ?? ofMessage(this, inside, made);
       if (recorder === undefined) return Reflect.apply(method, this, arguments);
       if (type === "close") recorder.left();
       return inside === recorder
@@ -140,22 +151,29 @@ const requestMethods: Record<string, Watch> = {
 };
 
 const responseMethods: Record<string, Watch> = {
-  write: (method, own) =>
+  write: (method, own, made = start) =>
     function write(chunk: unknown, encoding?: unknown) {
-      (own ?? ofResponse(this, current()))?.answered(chunk, encoding);
+      (own ?? ofResponse(this, current(), made))?.answered(chunk, encoding);
       return Reflect.apply(method, this, arguments);
     },
 
-  end: (method, own) =>
+  end: (method, own, made = start) =>
     function end(chunk?: unknown, encoding?: unknown) {
-      (own ?? ofResponse(this, current()))?.answeredLast(chunk, encoding);
-      return Reflect.apply(method, this, arguments);
+      const recorder = own ?? ofResponse(this, current(), made);
+      if (recorder === undefined) return Reflect.apply(method, this, arguments);
+      recorder.answeredLast(chunk, encoding);
+      try {
+        return Reflect.apply(method, this, arguments);
+      } catch (error) {
+        recorder.answersOn();
+        throw error;
+      }
     },
 
-  emit: (method, own) =>
+  emit: (method, own, made = start) =>
     function emit(type: unknown) {
       const inside = current();
-      const recorder = own ?? ofResponse(this, inside);
+      const recorder = own ?? ofResponse(this, inside, made);
       if (recorder === undefined) return Reflect.apply(method, this, arguments);
       if (type === "finish") recorder.sent();
       else if (type === "close") recorder.closed();
