@@ -8,6 +8,7 @@ import {
   appendFileSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -17,6 +18,7 @@ import { basename, join, resolve } from "node:path";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { findFiles, locate } from "#dist/read/files";
+import { lastRecords } from "#dist/read/last";
 import { readLines } from "#dist/read/lines";
 import { readInOrder, readRecords, type LogRecord } from "#dist/read/records";
 import { ReadReport } from "#dist/read/report";
@@ -137,6 +139,46 @@ describe("the files of a trail", () => {
     writeFileSync(`${backup}.gz`, gzipSync(`${JSON.stringify(record)}\n`));
     rmSync(backup);
     assert.deepEqual(await allOf(readRecords(found)), [record]);
+  });
+});
+
+describe("a live file that is rotated and compressed before it is read", () => {
+  for (const [how, takesInode] of [
+    ["as its backup, and not as the file that began after it", false],
+    ["as its backup, and not as the file that got its inode", true],
+  ] as const) {
+    it(`is read ${how}`, async () => {
+      using folder = temporaryFolder();
+      const path = join(folder.path, "audit.log");
+      const records = makeRecords(4, SEED);
+      const lines = records.map((record) => `${JSON.stringify(record)}\n`);
+      const backup = (day: number) => join(folder.path, `audit-2026010${day}T090000.000Z-00000000.log`);
+      writeFileSync(backup(5), lines[0]!);
+      writeFileSync(path, lines[1]!);
+      const files = await findFiles(folder.path);
+      writeFileSync(`${backup(6)}.gz`, gzipSync(lines[1]!));
+      writeFileSync(backup(7), lines[2]!);
+      const next = takesInode ? path : `${path}.new`;
+      writeFileSync(next, lines[3]!);
+      renameSync(next, path);
+      assert.deepEqual(await allOf(readRecords(files)), records.slice(0, 2));
+      const { records: last } = await lastRecords(files, 10);
+      assert.deepEqual(last, records.slice(0, 2));
+    });
+  }
+});
+
+describe("a backup that is compressed before it is read", () => {
+  it("is read as that, and not as the file that got its inode", async () => {
+    using folder = temporaryFolder();
+    const [one, other] = makeRecords(2, SEED);
+    const path = join(folder.path, "audit-20260105T090000.000Z-00000000.log");
+    writeFileSync(path, `${JSON.stringify(one)}\n`);
+    const files = await findFiles(folder.path);
+    writeFileSync(`${path}.gz`, gzipSync(readFileSync(path)));
+    writeFileSync(path, `${JSON.stringify(other)}\n`);
+    renameSync(path, join(folder.path, "audit.log"));
+    assert.deepEqual(await allOf(readRecords(files)), [one]);
   });
 });
 

@@ -20,6 +20,7 @@ import type { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { findFiles } from "#dist/read/files";
 import { follow } from "#dist/read/follow";
+import { lastRecords } from "#dist/read/last";
 import { backupPath } from "#dist/writer/backup-name";
 import { rotate } from "#dist/writer/rotate";
 import { cli, objects, startCli } from "./cli.js";
@@ -44,6 +45,20 @@ describe("activity-audit tail", () => {
       assert.deepEqual(objects(stdout), count === 0 ? [] : records.slice(-count));
       assert.equal(code, count === 0 ? 1 : 0);
     }
+  });
+
+  it("shows so many as are asked for, and a request's story, however long", async () => {
+    using folder = temporaryFolder();
+    const [, made] = makeRecords(2, SEED);
+    const lines = Array.from({ length: 130_000 }, (_, index) => {
+      const { timestamp, name } = made!;
+      return `${JSON.stringify({ timestamp, name, record_id: String(index), request_id: "r", parent_id: null })}\n`;
+    });
+    writeFileSync(join(folder.path, "audit.log"), lines.join(""));
+    const { records } = await lastRecords(await findFiles(folder.path), 129_999);
+    assert.deepEqual([records.length, records[0]!.record_id], [129_999, "1"]);
+    const story = await cli(["timeline", "r", "-d", folder.path, "--json"]);
+    assert.deepEqual([story.code, story.stdout.split("\n").length], [0, lines.length + 1]);
   });
 
   it("goes back as far as the filter makes it, over lines of any length", async () => {
@@ -191,6 +206,21 @@ describe("activity-audit tail", () => {
       child.kill();
       await once(child, "close");
     }
+  });
+
+  it("says which file it cannot read, and shows the others", { skip: process.getuid?.() !== 0 }, async () => {
+    using folder = temporaryFolder();
+    const [shown, hidden] = makeRecords(2, SEED).map((record) => JSON.stringify(record));
+    writeFileSync(join(folder.path, "audit.log"), `${shown}\n`);
+    chmodSync(folder.path, 0o755);
+    const closed = join(folder.path, "login.log");
+    writeFileSync(closed, `${hidden}\n`, { mode: 0 });
+    const answer = await cli(["tail", "-d", folder.path, "--json"], { uid: 65_534, gid: 65_534 });
+    assert.deepEqual(answer, {
+      code: 0,
+      stdout: `${shown}\n`,
+      stderr: `could not be read to its end: ${closed} (EACCES)\n`,
+    });
   });
 
   it("shows hostile records without letting them write to the terminal", async () => {

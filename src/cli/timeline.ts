@@ -25,7 +25,7 @@ async function timeline({ out, report, files }: Trail, requestId: string): Promi
   for await (const record of readInOrder(await files(), { filter, report })) records.push(record);
   if (records.length === 0) out.note(`No record of request ${safe(requestId)}.`);
   const roots = causalTree(records);
-  const begin = Math.min(...roots.map(({ from }) => from));
+  const begin = roots.reduce((first, { from }) => Math.min(first, from), Infinity);
   for (const step of walk(roots)) {
     const { node, lasts } = step;
     if (!out.json) await out.line(drawn(step, begin));

@@ -22,8 +22,10 @@ export interface TrailFile {
   readonly size: number;
   /** Milliseconds since the epoch, with what the system knows below. */
   readonly changedAt: number;
-  /** Device and inode: the same file under another name after its rotation. */
+  /** Device and inode: the same file under another name after its rotation. Compressed and deleted, it may be another's. */
   readonly identity: string;
+  /** Of a live file, the stamp of its newest backup then, `""` for none: the first one after it is what this file became. */
+  readonly newestBackup?: string;
 }
 
 export interface FindOptions {
@@ -68,7 +70,8 @@ async function filesAt(place: string): Promise<TrailFile[]> {
   });
   if (!at.isDirectory()) {
     const file = await describeFile(place);
-    return file ? [file] : [];
+    const beside = file?.live ? await namesIn(dirname(place)).catch(() => []) : [];
+    return file ? amongBackups([file], beside) : [];
   }
   // Live files are looked at before the list is made, so that it has all that were rotated before them, however fast
   // they follow; a list that has not changed meanwhile says that nothing came between.
@@ -82,7 +85,7 @@ async function filesAt(place: string): Promise<TrailFile[]> {
     names = await namesIn(place);
     if (attempt > 9 || before.join("/") === names.join("/")) {
       const backups = chosen(names).filter((name) => parseBackupName(name));
-      return [...lives, ...(await described(place, backups))];
+      return [...amongBackups(lives, backups), ...(await described(place, backups))];
     }
   }
 }
@@ -96,6 +99,15 @@ async function described(directory: string, names: readonly string[]): Promise<T
     }),
   );
   return files.filter((file) => file !== undefined);
+}
+
+/** @param names - of the files beside them, sorted */
+function amongBackups(files: readonly TrailFile[], names: readonly string[]): TrailFile[] {
+  const backups = names.flatMap((name) => parseBackupName(name) ?? []);
+  const newest = new Map(backups.map(({ log, stamp }) => [log, stamp]));
+  return files.map((file) =>
+    file.live && !file.gzip ? { ...file, newestBackup: newest.get(file.log) ?? "" } : file,
+  );
 }
 
 async function namesIn(directory: string): Promise<string[]> {
@@ -144,9 +156,29 @@ export function identityOf({ dev, ino }: BigIntStats): string {
  */
 export async function locate(file: TrailFile): Promise<TrailFile | undefined> {
   const same = await describeFile(file.path);
+  // A backup's name is never given twice. Its inode is, once it was deleted or compressed: often to the next file.
+  if (!file.live || file.gzip) return same ?? (file.gzip ? undefined : describeFile(`${file.path}.gz`));
+  const became = await backupOf(file);
+  if (became?.gzip || became?.identity === file.identity) return became;
   if (same?.identity === file.identity) return same;
   const siblings = await filesAt(dirname(file.path)).catch(() => []);
+  const isSame = ({ log, gzip, identity }: TrailFile) =>
+    log === file.log && !gzip && identity === file.identity;
   // A file that was renamed meanwhile is there twice, last as what it is now.
-  const renamed = siblings.findLast(({ identity }) => identity === file.identity);
-  return renamed ?? (file.gzip ? undefined : describeFile(`${file.path}.gz`));
+  return siblings.findLast(isSame) ?? describeFile(`${file.path}.gz`);
+}
+
+/**
+ * The backup that a live file has become. By its place among the others: a compressed one has another inode, and a live file
+ * that began later may have this one's.
+ */
+async function backupOf({ path, log, newestBackup }: TrailFile): Promise<TrailFile | undefined> {
+  if (newestBackup === undefined) return undefined;
+  const folder = dirname(path);
+  const next = chosen(await namesIn(folder).catch(() => [])).find((name) => {
+    const backup = parseBackupName(name);
+    return backup?.log === log && backup.stamp > newestBackup;
+  });
+  const [found] = next === undefined ? [] : await described(folder, [next]);
+  return found;
 }

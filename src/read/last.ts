@@ -18,27 +18,36 @@ export interface Last {
 const BLOCK = 1 << 20;
 const NEWLINE = 10;
 
-/** The last `count` records that the filter lets through; reads no more of the files than it must. */
+/**
+ * The last `count` records that the filter lets through; reads no more of the files than it must. What cannot be read is
+ * told in `report`.
+ */
 export async function lastRecords(
   files: readonly TrailFile[],
   count: number,
   options: ReadOptions = {},
 ): Promise<Last> {
   const ends = new Map<string, number>();
-  const found: LogRecord[] = [];
+  const found: LogRecord[][] = [];
   for (const log of new Set(files.map((file) => file.log))) {
-    const ofLog: LogRecord[] = [];
+    let ofLog: LogRecord[] = [];
     for (const file of files.filter((one) => one.log === log).toReversed()) {
       const missing = count - ofLog.length;
       // Also without need for more records it must be known where a file that is followed ends.
       if (missing <= 0 && !file.live) break;
-      ofLog.unshift(...(await lastOf(file, missing, ends, options)));
+      try {
+        // Not by `unshift(…)`, which takes some 100,000 arguments.
+        ofLog = [...(await lastOf(file, missing, ends, options)), ...ofLog];
+      } catch (error) {
+        if (!options.report) throw error;
+        options.report.unread(file.path, error);
+      }
     }
-    found.push(...ofLog);
+    found.push(ofLog);
   }
-  const inOrder = found.toSorted(
-    (a, b) => Number(a.timestamp > b.timestamp) - Number(a.timestamp < b.timestamp),
-  );
+  const inOrder = found
+    .flat()
+    .toSorted((a, b) => Number(a.timestamp > b.timestamp) - Number(a.timestamp < b.timestamp));
   return { records: count > 0 ? inOrder.slice(-count) : [], ends };
 }
 
@@ -67,7 +76,11 @@ async function lastOfPlain(
   const kept: LogRecord[] = [];
   const { handle, gzip, path } = await openFile(file);
   try {
-    if (gzip) return await lastOf({ ...file, path, gzip }, count, ends, { filter, report });
+    if (gzip) {
+      // Rotated and compressed since it was found: read to its end, so that nothing of it is left to be followed.
+      ends.set(file.identity, Infinity);
+      return await lastOf({ ...file, path, gzip }, count, ends, { filter, report });
+    }
     /** The end of a line whose beginning is in a block before. */
     let rest = Buffer.alloc(0);
     let wholeTo: number | undefined;
