@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import {
   appendFileSync,
   chmodSync,
@@ -19,14 +20,14 @@ import {
   writeSync,
   closeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { findFiles } from "#dist/read/files";
 import { ReadReport } from "#dist/read/report";
 import { TrailStore, type StoreOptions } from "#dist/read/sql/store";
-import { cli } from "./cli.js";
-import { makeRecords, temporaryFolder, writeTrail, type Made } from "./trail.js";
+import { cli, startCli } from "./cli.js";
+import { logOf, makeRecords, temporaryFolder, writeTrail, type Made } from "./trail.js";
 
 const SEED = 74;
 
@@ -217,6 +218,171 @@ describe("the cache", () => {
     assert.equal(stdout, records.map((record) => `${JSON.stringify(record)}\n`).join(""));
     assert.ok(!readdirSync(folder.path).includes(".cache"));
     chmodSync(folder.path, 0o755);
+  });
+
+  it("holds a record once whose line is not ended yet, also where the lines before it are converted", async () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "audit.log");
+    const records = makeRecords(1000, SEED).map(
+      (record) => ({ ...record, extra: { text: "y".repeat(9000) } }) as Made,
+    );
+    const lines = records.map((record) => JSON.stringify(record));
+    writeFileSync(path, lines.slice(0, 990).join("\n"));
+    const first = await ask(folder.path);
+    assert.equal(first.counts.converted, 1);
+    assert.deepEqual(first.found, records.slice(0, 990));
+    appendFileSync(path, `\n${lines.slice(990).join("\n")}\n`);
+    assert.deepEqual((await ask(folder.path)).found, records);
+  });
+
+  it("is done without where it is another user's", { skip: process.getuid?.() !== 0 }, async () => {
+    using folder = temporaryFolder();
+    const records = makeRecords(300, SEED);
+    writeTrail(folder.path, records);
+    chmodSync(folder.path, 0o755);
+    await ask(folder.path);
+    const { code, stdout, stderr } = await cli(["query", "-d", folder.path, "--json"], {
+      uid: 65_534,
+      gid: 65_534,
+    });
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.equal(stdout, records.map((record) => `${JSON.stringify(record)}\n`).join(""));
+  });
+
+  for (const cache of [undefined, false] as const) {
+    const named = cache === undefined ? "with a cache" : "without a cache";
+    it(`lets a question be answered while files are deleted, compressed and rotated, ${named}`, async () => {
+      using folder = temporaryFolder();
+      const records = makeRecords(800, SEED);
+      writeTrail(folder.path, records);
+      const log = "audit.log";
+      const files = await findFiles(folder.path, { logs: [log] });
+      const wanted = records.filter((record) => logOf(record) === "audit");
+      const [deleted, , compressed, live] = files;
+      const texts = files.map(({ path, gzip }) => {
+        const bytes = readFileSync(path);
+        return (gzip ? gunzipSync(bytes) : bytes).toString();
+      });
+      rmSync(deleted!.path);
+      writeFileSync(`${compressed!.path}.gz`, gzipSync(texts[2]!));
+      rmSync(compressed!.path);
+      writeFileSync(join(folder.path, "audit-20990105T090000.000Z-00000000.log.gz"), gzipSync(texts[3]!));
+      writeFileSync(live!.path, `${JSON.stringify({ ...records[0], record_id: "later" })}\n`);
+      const report = new ReadReport();
+      const store = await TrailStore.open(files, { cache, report });
+      const found: Made[] = [];
+      for await (const batch of store.records()) found.push(...batch);
+      await store.close();
+      const lost = texts[0]!.split("\n").length - 1;
+      assert.deepEqual(found, wanted.slice(lost));
+      assert.deepEqual(report.unreadable, [{ path: deleted!.path, why: "ENOENT" }]);
+    });
+  }
+
+  it("keeps what a question is asked of, also of a file that is deleted meanwhile", async () => {
+    using folder = temporaryFolder();
+    const records = makeRecords(800, SEED);
+    writeTrail(folder.path, records);
+    const files = await findFiles(folder.path);
+    const [deleted, compressed] = files.filter(({ live, gzip }) => !live && !gzip);
+    const bytes = readFileSync(compressed!.path);
+    const store = await TrailStore.open(files, {
+      progress: (done, total) => {
+        if (done < total) return;
+        rmSync(deleted!.path, { force: true });
+        writeFileSync(`${compressed!.path}.gz`, gzipSync(bytes));
+        rmSync(compressed!.path, { force: true });
+        // As another process does that asks now.
+        rmSync(join(folder.path, ".cache", names(basename(compressed!.path))[0]!), { force: true });
+      },
+    });
+    try {
+      const count = async () => (await store.ask("SELECT count(*) AS n FROM records"))[0]!["n"];
+      assert.equal(await count(), 800);
+    } finally {
+      await store.close();
+    }
+    assert.ok(names(basename(deleted!.path)).length > 0);
+    const { found } = await ask(folder.path);
+    assert.ok(found.length < 800);
+    assert.deepEqual(names(basename(deleted!.path)), []);
+
+    function names(of: string): string[] {
+      return converted(folder.path).filter((name) => name.startsWith(`${of}.`));
+    }
+  });
+
+  it(
+    "reads a compressed file that could not be opened once it can be",
+    { skip: process.getuid?.() !== 0 },
+    async () => {
+      using folder = temporaryFolder();
+      const records = makeRecords(300, SEED);
+      writeTrail(folder.path, records);
+      chmodSync(folder.path, 0o777);
+      const [closed] = (await findFiles(folder.path)).filter(({ gzip }) => gzip);
+      chmodSync(closed!.path, 0);
+      const args = ["query", "-d", folder.path, "--json"];
+      const nobody = { uid: 65_534, gid: 65_534 };
+      const before = await cli(args, nobody);
+      assert.equal(before.stderr, `could not be read to its end: ${closed!.path} (EACCES)\n`);
+      chmodSync(closed!.path, 0o644);
+      const { stdout, stderr } = await cli(args, nobody);
+      assert.deepEqual(
+        [stderr, stdout],
+        ["", records.map((record) => `${JSON.stringify(record)}\n`).join("")],
+      );
+    },
+  );
+
+  it("unpacks nothing twice without it, and holds no more copies of what is written than are asked", async () => {
+    using folder = temporaryFolder();
+    using temporary = temporaryFolder();
+    const { TMPDIR } = process.env;
+    process.env["TMPDIR"] = temporary.path;
+    const records = makeRecords(600, SEED);
+    writeTrail(folder.path, records.slice(0, 500));
+    const copies = () => {
+      const [own] = readdirSync(temporary.path);
+      return readdirSync(join(temporary.path, own!)).filter((name) => name.endsWith(".jsonl")).length;
+    };
+    const store = await TrailStore.open(await findFiles(folder.path), { cache: false });
+    try {
+      const count = async () => (await store.ask("SELECT count(*) AS n FROM records"))[0]!["n"];
+      assert.equal(await count(), 500);
+      const before = copies();
+      const backups = (await findFiles(folder.path)).filter(({ gzip }) => gzip);
+      for (const { path } of backups) spoil(path);
+      for (let at = 500; at < 600; at += 20) {
+        const lines = records.slice(at, at + 20).map((record) => `${JSON.stringify(record)}\n`);
+        appendFileSync(join(folder.path, "audit.log"), lines.join(""));
+        await store.refresh(await findFiles(folder.path));
+        assert.equal(await count(), at + 20);
+        assert.equal(copies(), before);
+      }
+    } finally {
+      await store.close();
+      if (TMPDIR === undefined) delete process.env["TMPDIR"];
+      else process.env["TMPDIR"] = TMPDIR;
+    }
+  });
+
+  it("leaves no piece of the trail behind where a question is broken off", async () => {
+    using folder = temporaryFolder();
+    using temporary = temporaryFolder();
+    writeTrail(folder.path, makeRecords(20_000, SEED), 1);
+    for (const end of ["EPIPE", "SIGTERM"] as const) {
+      const child = startCli(["query", "-d", folder.path, "--json", "--no-cache"], {
+        env: { TMPDIR: temporary.path },
+      });
+      await once(child.stdout!, "data");
+      child.stdout!.pause();
+      assert.equal(readdirSync(temporary.path).length, 1);
+      if (end === "EPIPE") child.stdout!.destroy();
+      else child.kill(end);
+      assert.deepEqual(await once(child, "close"), end === "EPIPE" ? [0, null] : [null, end]);
+      assert.deepEqual(readdirSync(temporary.path), []);
+    }
   });
 
   it("serves two processes at the same time", async () => {

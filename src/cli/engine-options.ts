@@ -7,7 +7,7 @@ import { SingleBar } from "cli-progress";
 import { Option, type Command } from "commander";
 import type { TrailFile } from "../read/files.js";
 import { loadDuckDB } from "../read/sql/engine.js";
-import { TrailStore } from "../read/sql/store.js";
+import { removeTemporaries, TrailStore } from "../read/sql/store.js";
 import type { Trail } from "./command.js";
 
 export interface EngineOptions {
@@ -54,6 +54,7 @@ export async function openStore(
     clearOnComplete: true,
     hideCursor: true,
   });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, endBy);
   const since = Date.now();
   let shown = false;
   const progress = (done: number, total: number) => {
@@ -69,4 +70,10 @@ export async function openStore(
   } finally {
     if (shown) bar.stop();
   }
+}
+
+/* Not by `process.exit`, which would wait for what DuckDB does. */
+function endBy(signal: NodeJS.Signals): void {
+  removeTemporaries();
+  process.kill(process.pid, signal);
 }

@@ -7,6 +7,7 @@
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { AuditError } from "../errors.js";
+import { removeTemporaries } from "../read/sql/store.js";
 import { safe, safeJson } from "./safe.js";
 import { asOfCommand } from "./as-of.js";
 import { exportCommand } from "./export.js";
@@ -48,8 +49,9 @@ async function main(): Promise<void> {
 
   // `activity-audit tail | head`: the reader has seen enough.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    if (error.code !== "EPIPE") throw error;
+    removeTemporaries();
+    process.exit(0);
   });
   try {
     await program.parseAsync();

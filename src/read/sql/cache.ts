@@ -9,13 +9,14 @@
  *
  * @module
  */
-import { mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, mkdir, readdir, realpath, rm, stat, truncate } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isAlive } from "../../alive.js";
 import { describeFile, findFiles, locate, type TrailFile } from "../files.js";
 import type { ReadReport } from "../report.js";
 import { convertedColumns } from "./columns.js";
-import { firstLineHash, hashOf, takePiece, unpack, writeParquet } from "./convert.js";
+import { firstLineHash, hashOf, isLasting, takePiece, unpack, writeParquet } from "./convert.js";
 import type { Engine } from "./engine.js";
 import { mended } from "./mend.js";
 
@@ -30,6 +31,9 @@ export interface Parts {
   /** Lines. */
   readonly raw: readonly string[];
 }
+
+/** Of a file that cannot be read. */
+export const NOTHING: Parts = { converted: [], raw: [] };
 
 export interface Conversions {
   /** Files, or segments of files, that were read to convert them. */
@@ -51,7 +55,7 @@ export interface CacheContext {
  * The folder of the converted files; made with mode 0700.
  *
  * @param chosen - the user's own, which may serve several trails
- * @returns undefined where it cannot be made or written
+ * @returns undefined where it cannot be made, read or written: it may be another user's
  */
 export async function cacheFolder(home: string, chosen: string | undefined): Promise<string | undefined> {
   const folder =
@@ -60,6 +64,7 @@ export async function cacheFolder(home: string, chosen: string | undefined): Pro
       : join(chosen, hashOf(await realpath(home).catch(() => home)));
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     return folder;
   } catch {
     return undefined;
@@ -67,8 +72,10 @@ export async function cacheFolder(home: string, chosen: string | undefined): Pro
 }
 
 /** Where to read a file's records; converts it first, unless that was done. */
-export async function partsOf(file: TrailFile, folder: string, context: CacheContext): Promise<Parts> {
-  return file.live && !file.gzip ? segmentsOf(file, folder, context) : backupOf(file, folder, context);
+export async function partsOf(found: TrailFile, folder: string, context: CacheContext): Promise<Parts> {
+  // What was live may be a backup by now.
+  const file = (await locate(found)) ?? found;
+  return file.live && !file.gzip ? segmentsOf(found, folder, context) : backupOf(file, folder, context);
 }
 
 function backupName(file: TrailFile): string {
@@ -95,7 +102,13 @@ async function backupOf(found: TrailFile, folder: string, context: CacheContext)
     if (unpacked.error !== undefined) report?.unread(file.path, new Error(unpacked.error));
     const made = unpacked.error === undefined ? target : torn;
     try {
+      if (!isLasting(unpacked.error)) return NOTHING;
       await writeParquet(engine, unpacked.path, file.log, made, temporary);
+    } catch (error) {
+      // DuckDB opens it by its name, which it loses when it is compressed.
+      const now = await locate(file);
+      if (attempt > 2 || !now || now.path === file.path) throw error;
+      continue;
     } finally {
       if (file.gzip) await rm(unpacked.path, { force: true });
     }
@@ -117,6 +130,8 @@ async function segmentsOf(file: TrailFile, folder: string, context: CacheContext
   const from = segments.at(-1)?.to ?? 0;
   const { path, to } = await takePiece(file, from, context.temporary);
   if (to - from < SEGMENT) return { converted, raw: [await mended(path, context.temporary)] };
+  // A record whose line is not ended yet is read with what follows it.
+  await truncate(path, to - from);
   const target = join(folder, `${prefix}${from}-${to}.parquet`);
   await writeParquet(context.engine, path, file.log, target, context.temporary);
   await rm(path, { force: true });
@@ -152,15 +167,24 @@ function chain(names: readonly string[], prefix: string, size: number): Segment[
   }
 }
 
-/** Deletes what was converted from files that are not there any more: the cache keeps nothing longer than the trail. */
-export async function prune(folder: string, home: string): Promise<void> {
+/**
+ * Deletes what was converted from files that are not there any more: the cache keeps nothing longer than the trail.
+ *
+ * @param shown - what is asked now: files can be deleted, renamed and compressed while others are converted
+ */
+export async function prune(folder: string, home: string, shown: ReadonlySet<string>): Promise<void> {
+  // Before the files: what another process converts meanwhile may be of a backup that is not among them.
+  const names = await readdir(folder);
   const files = await findFiles(home).catch(() => []);
   const backups = new Set(files.map(backupName));
-  const prefixes = await Promise.all(files.filter(({ live, gzip }) => live && !gzip).map(segmentPrefix));
-  for (const name of await readdir(folder)) {
+  const written = files.filter(({ live, gzip }) => live && !gzip);
+  const prefixes = await Promise.all(written.map((file) => segmentPrefix(file).catch(() => undefined)));
+  for (const name of names) {
     const path = join(folder, name);
     const needed =
-      backups.has(name.replace(TORN, ".parquet")) || prefixes.some((prefix) => name.startsWith(prefix));
+      shown.has(path) ||
+      backups.has(name.replace(TORN, ".parquet")) ||
+      prefixes.some((prefix) => prefix !== undefined && name.startsWith(prefix));
     if (!needed && !(await inWork(name, path))) await rm(path, { force: true, recursive: true });
   }
 }
@@ -172,6 +196,10 @@ async function inWork(name: string, path: string): Promise<boolean> {
   if (found && Date.now() - found.mtimeMs < ABANDONED_MS) return true;
   const [, pid] = /^work-(\d+)-/u.exec(name) ?? [];
   return pid !== undefined && isAlive(Number(pid));
+}
+
+export async function areThere(paths: readonly string[]): Promise<boolean> {
+  return (await Promise.all(paths.map(exists))).every(Boolean);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -59,6 +59,11 @@ async function refusedLines(engine: Engine, parquet: string): Promise<boolean> {
   return false;
 }
 
+/** Whether what came in the way of `unpack`, if anything did, is damage: what could not be opened can be the next time. */
+export function isLasting(error: string | undefined): boolean {
+  return error === undefined || error.startsWith("Z_");
+}
+
 /** A compressed file as it was before, as far as it can be read, and what came in the way. */
 export async function unpack(
   file: TrailFile,

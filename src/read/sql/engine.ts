@@ -32,6 +32,8 @@ export function loadDuckDB(what: string): Api {
 
 /** An embedded database in memory. */
 export class Engine {
+  #answering = 0;
+
   private constructor(
     private readonly instance: DuckDBInstance,
     private readonly connection: DuckDBConnection,
@@ -46,6 +48,11 @@ export class Engine {
       autoload_known_extensions: "false",
     });
     return new Engine(instance, await instance.connect(), api.StatementType.SELECT);
+  }
+
+  /** Whether questions are being answered. */
+  get isAnswering(): boolean {
+    return this.#answering > 0;
   }
 
   /** Takes the right to any other files, and to change that: for questions that somebody else asks. */
@@ -64,10 +71,12 @@ export class Engine {
   async rows(sql: string, values: readonly DuckDBValue[] = [], signal?: AbortSignal): Promise<Rows> {
     // One connection has one answer at a time: the next question would end it.
     const connection = await this.instance.connect();
+    this.#answering += 1;
     const interrupt = () => connection.interrupt();
     signal?.addEventListener("abort", interrupt);
     const close = () => {
       signal?.removeEventListener("abort", interrupt);
+      this.#answering -= 1;
       connection.closeSync();
     };
     try {

@@ -3,20 +3,22 @@
  *
  * @module
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { AuditError } from "../../errors.js";
-import type { TrailFile } from "../files.js";
+import { locate, type TrailFile } from "../files.js";
 import { openFile } from "../lines.js";
 import { parseRecord, type LogRecord } from "../records.js";
 import type { ReadReport } from "../report.js";
 import type { RecordFilter } from "../filter.js";
-import { cacheFolder, partsOf, prune, type Conversions, type Parts } from "./cache.js";
+import { areThere, cacheFolder, NOTHING, partsOf, prune, type Conversions, type Parts } from "./cache.js";
 import { convertedColumns, IS_RECORD, linesOf, viewColumns } from "./columns.js";
-import { takePiece, unpack } from "./convert.js";
+import { isLasting, takePiece, unpack } from "./convert.js";
 import { Engine, literal, loadDuckDB, type Rows } from "./engine.js";
 import { mended } from "./mend.js";
+import { temporaryIn } from "./temporary.js";
 import { where } from "./where.js";
 
 export interface StoreOptions {
@@ -50,6 +52,12 @@ export class TrailStore {
   readonly #engine: Engine;
   readonly #places: Places;
   readonly #options: StoreOptions;
+  /** What is converted of the files that questions are asked of. */
+  #shown: readonly string[] = [];
+  /** Files of our own that questions are asked of, and those that were before and may be read still. */
+  #pieces: readonly string[] = [];
+  /** Without a cache, where backups are read: they do not change, and may have been unpacked. */
+  readonly #backups = new Map<string, Parts>();
 
   private constructor(
     engine: Engine,
@@ -76,7 +84,7 @@ export class TrailStore {
       return store;
     } catch (error) {
       engine?.close();
-      await rm(places.temporary, { recursive: true, force: true });
+      await removeTemporary(places.temporary);
       throw error;
     }
   }
@@ -87,23 +95,54 @@ export class TrailStore {
    */
   async refresh(files: readonly TrailFile[]): Promise<void> {
     const { report, progress } = this.#options;
-    const { folders, temporary } = this.#places;
+    const { folders } = this.#places;
     const found: { log: string; parts: Parts }[] = [];
     const total = files.reduce((sum, { size }) => sum + size, 0);
     let done = 0;
     for (const file of files) {
       progress?.(done, total);
-      const folder = folders.get(dirname(file.path));
-      const context = { engine: this.#engine, temporary, report, counts: this.counts };
-      const parts = folder ? await partsOf(file, folder, context) : await plainParts(file, temporary, report);
-      found.push({ log: file.log, parts });
+      found.push({ log: file.log, parts: await this.#partsOf(file) });
       done += file.size;
       if (report) report.files += 1;
     }
     progress?.(total, total);
-    for (const [home, folder] of folders) await prune(folder, home);
+    // Of a file that was deleted, renamed or compressed meanwhile, another process may have deleted what was converted.
+    for (const [index, { log, parts }] of found.entries()) {
+      if (!(await areThere(parts.converted)))
+        found[index] = { log, parts: await this.#partsOf(files[index]!) };
+    }
+    const all = new Set(found.map(({ parts }) => parts));
+    for (const [key, parts] of this.#backups) if (!all.has(parts)) this.#backups.delete(key);
+    const converted = found.flatMap(({ parts }) => parts.converted);
+    // Questions that are being answered read what there was.
+    const shown = new Set([...(this.#engine.isAnswering ? this.#shown : []), ...converted]);
+    for (const [home, folder] of folders) await prune(folder, home, shown);
     await this.#show(found);
+    this.#shown = converted;
     if (report) report.malformed += await this.#malformed();
+  }
+
+  /** Where a file's records are to be read. One that cannot be opened is told of, and the others are answered from. */
+  async #partsOf(file: TrailFile): Promise<Parts> {
+    const { report } = this.#options;
+    const { folders, temporary } = this.#places;
+    try {
+      const folder = folders.get(dirname(file.path));
+      if (!folder && file.live) return await plainParts(file, temporary, report);
+      if (!folder) {
+        const { path, identity, size, changedAt } = file;
+        const key = `${path} ${identity} ${size} ${changedAt}`;
+        const parts = this.#backups.get(key) ?? (await plainParts(file, temporary, report));
+        if (parts !== NOTHING) this.#backups.set(key, parts);
+        return parts;
+      }
+      return await partsOf(file, folder, { engine: this.#engine, temporary, report, counts: this.counts });
+    } catch (error) {
+      const why = await openFault(file);
+      if (why === undefined) throw error;
+      report?.unread(file.path, why);
+      return NOTHING;
+    }
   }
 
   /** Makes the views of what there is now. */
@@ -112,17 +151,26 @@ export class TrailStore {
     const engine = this.#engine;
     const { homes, folders, temporary } = this.#places;
     const cached = homes.every((home) => folders.has(home));
+    const pieces = found.flatMap(({ parts }) => parts.raw).filter((path) => dirname(path) === temporary);
     if (cached && raw.length > 0) {
       // The few lines that are not converted yet: parsed once, and not for each question.
       await engine.run(`CREATE OR REPLACE TABLE latest AS ${raw.join(" UNION ALL ")}`);
-      const pieces = found.flatMap(({ parts }) => parts.raw).filter((path) => dirname(path) === temporary);
-      await Promise.all(pieces.map((path) => rm(path, { force: true })));
+      await remove(pieces);
     }
     const latest = cached && raw.length > 0 ? ["SELECT * FROM latest"] : raw;
-    await engine.run(`CREATE OR REPLACE VIEW kept AS ${[...converted, ...latest].join(" UNION ALL ")}`);
+    const all = [...converted, ...latest];
+    if (all.length === 0) {
+      const empty = temporaryIn(temporary);
+      await writeFile(empty, "", { mode: 0o600 });
+      all.push(convertedColumns(linesOf([empty]), ""));
+    }
+    await engine.run(`CREATE OR REPLACE VIEW kept AS ${all.join(" UNION ALL ")}`);
     await engine.run(
       `CREATE OR REPLACE VIEW records AS SELECT ${viewColumns()} FROM kept WHERE ${IS_RECORD}`,
     );
+    const before = this.#pieces.filter((path) => !pieces.includes(path));
+    this.#pieces = engine.isAnswering ? [...before, ...pieces] : pieces;
+    if (!engine.isAnswering) await remove(before);
   }
 
   /** Records that the filter lets through, by time and then by `record_id`. */
@@ -183,7 +231,7 @@ export class TrailStore {
 
   async close(): Promise<void> {
     this.#engine.close();
-    await rm(this.#places.temporary, { recursive: true, force: true });
+    await removeTemporary(this.#places.temporary);
   }
 
   async #malformed(): Promise<number> {
@@ -192,24 +240,42 @@ export class TrailStore {
   }
 }
 
+async function remove(paths: readonly string[]): Promise<void> {
+  await Promise.all(paths.map((path) => rm(path, { force: true })));
+}
+
+/** What keeps a file from being opened; undefined where nothing does. */
+async function openFault(file: TrailFile): Promise<unknown> {
+  try {
+    const { handle } = await openFile(file);
+    await handle.close();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
 /** What is not converted. What is written is taken as it is now; damage in a compressed file would end DuckDB's reading. */
 async function plainParts(
-  file: TrailFile,
+  found: TrailFile,
   temporary: string,
   report: ReadReport | undefined,
 ): Promise<Parts> {
-  const lines = async (): Promise<string> => {
-    if (file.gzip) {
-      const { path, error } = await unpack(file, temporary);
-      if (error !== undefined) report?.unread(file.path, new Error(error));
-      return path;
-    }
-    if (file.live) return (await takePiece(file, 0, temporary)).path;
-    const { handle, path } = await openFile(file);
-    await handle.close();
-    return path;
-  };
-  return { converted: [], raw: [await mended(await lines(), temporary)] };
+  // What was live may be a backup by now.
+  const now = await locate(found);
+  const file = now?.live ? found : (now ?? found);
+  if (file.gzip) {
+    const { path, error } = await unpack(file, temporary);
+    if (error !== undefined) report?.unread(file.path, new Error(error));
+    return isLasting(error) ? { converted: [], raw: [await mended(path, temporary)] } : NOTHING;
+  }
+  if (file.live) {
+    const { path } = await takePiece(file, 0, temporary);
+    return { converted: [], raw: [await mended(path, temporary)] };
+  }
+  const { handle, path } = await openFile(file);
+  await handle.close();
+  return { converted: [], raw: [await mended(path, temporary)] };
 }
 
 /** One SELECT for all that was converted, however many files; one a log for what was not. */
@@ -242,7 +308,22 @@ async function placesOf(files: readonly TrailFile[], { cache }: StoreOptions): P
     if (folder !== undefined) folders.set(home, folder);
   }
   // Beside the cache, not in the system's folder, which may be memory: a piece of a trail can be large.
-  return { homes, folders, temporary: await temporaryFolder([...folders.values()][0]) };
+  const temporary = await temporaryFolder([...folders.values()][0]);
+  temporaries.add(temporary);
+  return { homes, folders, temporary };
+}
+
+/** Of the stores that are open. */
+const temporaries = new Set<string>();
+
+async function removeTemporary(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  temporaries.delete(folder);
+}
+
+/** For a process that ends amid a question: the folders hold pieces of the trail, and nobody else would remove them. */
+export function removeTemporaries(): void {
+  for (const folder of temporaries) rmSync(folder, { recursive: true, force: true });
 }
 
 async function temporaryFolder(cache: string | undefined): Promise<string> {
