@@ -36,6 +36,9 @@ const sorted = (some: readonly Made[]) =>
 before(() => {
   for (const [index, record] of records.entries()) {
     if (index % 97 === 0) record["extra"] = { action: "patient.admit", note: 'Straße "42"\n\\ end' };
+    if (index % 613 === 0) record["instance_id"] = '{"a":1,"b":2}';
+    // Letters whose small ones are two, or depend on where they stand.
+    if (index % 509 === 0) record["extra"] = { place: "ΟΔΟΣ ΣΟΦΙΑΣ, İstanbul" };
     if (index % 211 === 0)
       Object.assign(record, { instance_id: null, instance_ids: ["a", "199"], row_count: 2 });
     // Halves of pairs, whole pairs, and what only looks so: DuckDB's parser refuses lines with the first.
@@ -74,6 +77,7 @@ describe("activity-audit query", () => {
         (instance_id ?? target?.id) === "199" ||
         ((instance_id ?? target?.id) == null && instance_ids?.includes("199")),
     ],
+    [["--id", '{"a":1,"b":2}'], ({ instance_id }) => instance_id === '{"a":1,"b":2}'],
     [["--event", "UPDATE,login"], (record) => ["UPDATE", "login"].includes(event(record))],
     [["--event", "patient.admit"], (record) => event(record) === "patient.admit"],
     [["--outcome", "failure"], ({ outcome }) => outcome === "failure"],
@@ -95,6 +99,12 @@ describe("activity-audit query", () => {
     [["--text", 'straße "42"\n\\'], ({ extra }) => "note" in extra],
     [["--text", "naïve CAFÉ"], ({ message }) => message === "naïve café"],
     [["--text", "error_message"], () => false],
+    ...["ΟΔΟΣ", "οδος", "İstanbul", "istanbul", "ΣΟΦΙΑ"].map(
+      (text): [string[], (record: Made) => boolean] => [
+        ["--text", text],
+        ({ extra }) => extra.place !== undefined,
+      ],
+    ),
     [["--text", "%"], () => false],
     [
       ["--outcome", "failure", "--user", "3", "--status", "503"],

@@ -25,9 +25,10 @@ export interface Trail {
   files(): Promise<TrailFile[]>;
 }
 
-/** Splits `a,b`, and takes the option several times. */
+/** Splits `a,b`, and takes the option several times. A composite key, `{"a":1,"b":2}`, is one value. */
 export function list(value: string, before: readonly string[] = []): string[] {
-  return [...before, ...value.split(",").map((part) => part.trim())].filter(Boolean);
+  const values = value.startsWith("{") ? [value] : value.split(",");
+  return [...before, ...values.map((part) => part.trim())].filter(Boolean);
 }
 
 /** A whole number from 0 on. */

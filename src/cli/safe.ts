@@ -26,11 +26,14 @@ export function clipped(value: unknown, width: number): string {
   return text.length > width ? `${text.slice(0, width - 1)}…` : text;
 }
 
+/* A text, or a blank between values. */
+const PARTS = /"[^"\\]*(?:\\.[^"\\]*)*"|\s/gu;
+
 /** A line of a file as JSON that does nothing to a terminal, its numbers as they stand there. */
 export function safeLine(line: string): string {
   // Between the values of a line that we did not write there can be blanks, where an escape would be wrong.
   return /[\t\v\f\r\u2028\u2029\ufeff]/u.test(line)
-    ? safeJson(JSON.parse(line))
+    ? line.replaceAll(PARTS, (part) => (part.startsWith('"') ? part.replaceAll(HOSTILE, hex) : ""))
     : line.replaceAll(HOSTILE, hex);
 }
 

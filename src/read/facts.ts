@@ -30,6 +30,14 @@ export function lookUp<Value>(table: Readonly<Record<string, Value>>, word: unkn
   return typeof word === "string" && Object.hasOwn(table, word) ? table[word] : undefined;
 }
 
+/**
+ * A text without its case: letter by letter, as DuckDB does it. `toLowerCase` makes of a Σ what its place in the word asks for,
+ * and of an İ two letters.
+ */
+export function folded(value: string): string {
+  return value.replaceAll("İ", "i").toLowerCase().replaceAll("ς", "σ");
+}
+
 export const facts = {
   name: field("name"),
   outcome: field("outcome"),
@@ -84,17 +92,13 @@ export const facts = {
   /**
    * Whether a text stands in the record's values, whatever its case.
    *
-   * @param sought - as JSON has it between quotation marks, in lower case
+   * @param sought - as JSON has it between quotation marks, `folded`
    */
   contains: (record: LogRecord, sought: string): boolean => {
     const line = lineOf(record);
     // Names of fields are in all records of a kind, and nobody looks for those.
     return (
-      line.toLowerCase().includes(sought) &&
-      line
-        .replaceAll(/"(?:[^"\\]|\\.)*":/gu, "")
-        .toLowerCase()
-        .includes(sought)
+      folded(line).includes(sought) && folded(line.replaceAll(/"(?:[^"\\]|\\.)*":/gu, "")).includes(sought)
     );
   },
 };

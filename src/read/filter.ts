@@ -5,7 +5,7 @@
  */
 import { AuditError } from "../errors.js";
 import { formatTimestamp } from "../record/timestamp.js";
-import { facts } from "./facts.js";
+import { facts, folded } from "./facts.js";
 import type { LogRecord } from "./parse.js";
 
 /** All that is given must hold; of a list, one of its values. */
@@ -82,7 +82,7 @@ export function matcher(filter: RecordFilter = {}): Matcher {
   if (since !== undefined) tests.push(({ timestamp }) => timestamp >= since);
   if (until !== undefined) tests.push(({ timestamp }) => timestamp < until);
   if (text !== undefined) {
-    const sought = JSON.stringify(text).slice(1, -1).toLowerCase();
+    const sought = folded(JSON.stringify(text).slice(1, -1));
     tests.push((record) => facts.contains(record, sought));
   }
   return {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { DuckDBValue } from "@duckdb/node-api";
+import { folded } from "../facts.js";
 import { statusRange, type RecordFilter } from "../filter.js";
 
 export interface Where {
@@ -52,15 +53,19 @@ export function where(filter: RecordFilter, first = 1): Where {
   }
   if (filter.since !== undefined) terms.push(`timestamp >= ${next(filter.since)}`);
   if (filter.until !== undefined) terms.push(`timestamp < ${next(filter.until)}`);
-  if (filter.text !== undefined)
-    terms.push(textTerm(next(JSON.stringify(filter.text).slice(1, -1).toLowerCase())));
+  if (filter.text !== undefined) {
+    const sought = folded(JSON.stringify(filter.text).slice(1, -1));
+    terms.push(textTerm(next(sought), sought.includes("σ")));
+  }
   return { sql: terms.length > 0 ? terms.join(" AND ") : "true", values };
 }
 
 /** The first half is cheap, and lets the names of fields through; see `facts.contains`. */
-function textTerm(sought: string): string {
+function textTerm(sought: string, hasSigma: boolean): string {
   const values = String.raw`regexp_replace(record, '"(?:[^"\\]|\\.)*":', '', 'g')`;
-  return `contains(lower(record), ${sought}) AND contains(lower(${values}), ${sought})`;
+  const within = (text: string) =>
+    `contains(${hasSigma ? `replace(lower(${text}), 'ς', 'σ')` : `lower(${text})`}, ${sought})`;
+  return `${within("record")} AND ${within(values)}`;
 }
 
 function any(wanted: readonly string[], condition: (value: string) => string): string {
