@@ -8,6 +8,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { driveClinic, Visitor } from "#demo/script";
 import { startWorld } from "#demo/world";
+import { openTrail } from "activity-audit/read";
 import { installRowTruth, readRowTruth, type TrueChange } from "../demo/truth.js";
 import { cli, objects } from "./cli.js";
 import { makeRecords, temporaryFolder, type Made } from "./trail.js";
@@ -36,6 +37,10 @@ const madeRow = (at: string, event: string, more: Made): Made => ({
   changed_fields: {},
   ...more,
 });
+
+const moved = (from: unknown, to: unknown) => ({ from, to });
+const changed = (from: string, to: string) => ({ changed_fields: { ward: moved(from, to) } });
+const bed = (id: number) => ({ id, ward: "a" });
 
 const fromRecord = (basis: string) => `the record ${basis}`;
 
@@ -278,6 +283,97 @@ describe("as-of and history where the trail does not say all", () => {
     }
   });
 
+  it("names what may have changed the row up to the record that it is known from", async () => {
+    using made = temporaryFolder();
+    const certain = { outcome: "success" };
+    const of = (at: string, event: string, more: Made) => madeRow(at, event, { ...certain, ...more });
+    const own = (at: string, event: string, ward: string, more: Made = {}) =>
+      of(at, event, { instance_repr: { id: 7, ward }, ...more });
+    const gap = {
+      ...makeRecords(1, 1)[0]!,
+      ...certain,
+      timestamp: "2026-01-05 09:00:38.000",
+      level: "AUDIT",
+      name: "audit.trail",
+      record_id: "id-gap",
+      event_type: "GAP",
+      details: { from: "2026-01-05 09:00:35.000", to: "2026-01-05 09:00:36.000", count: 3, why: "full" },
+    };
+    const all = [
+      of("10", "STATEMENT", { instance_id: null, statement: "UPDATE bed" }),
+      of("20", "UPDATE", { instance_id: null, row_count: 9, instance_ids: ["1"] }),
+      own("30", "UPDATE", "b", changed("a", "b")),
+      gap,
+      own("40", "UPDATE", "c", changed("b", "c")),
+      own("50", "UPDATE", "d", { ...changed("c", "d"), outcome: "unknown" }),
+      of("55", "TRUNCATE", { instance_id: null, outcome: "unknown" }),
+    ];
+    writeFileSync(join(made.path, "audit.log"), all.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    const trail = openTrail(made.path);
+    const asOf = async (seconds: string) => {
+      const { row, basis, doubts } = await trail.asOf("Bed", "7", `2026-01-05 09:00:${seconds}`);
+      return [row?.["ward"], basis, doubts.map(({ record_id }) => record_id)];
+    };
+    assert.deepEqual(await asOf("05"), ["a", "the record after", ["id-10", "id-20"]]);
+    assert.deepEqual(await asOf("15"), ["a", "the record after", ["id-20"]]);
+    assert.deepEqual(await asOf("25"), ["a", "the record after", []]);
+    assert.deepEqual(await asOf("34"), ["b", "the record before", []]);
+    assert.deepEqual(await asOf("37"), ["b", "the record before", ["id-gap"]]);
+    assert.deepEqual(await asOf("45"), ["c", "the record before", []]);
+    assert.deepEqual(await asOf("52"), ["c", "the record before", ["id-50"]]);
+    assert.deepEqual(await asOf("59"), ["c", "the record before", ["id-50", "id-55"]]);
+    const args = ["as-of", "Bed", "7", "-d", made.path];
+    const { stdout } = await cli([...args, "2026-01-05 09:00:59"]);
+    assert.match(stdout, /! 2026-01-05 09:00:50\.000 UPDATE, outcome unknown, may have changed it\n/u);
+    const lost = await cli([...args, "2026-01-05 09:00:37"]);
+    assert.match(lost.stdout, /! 2026-01-05 09:00:38\.000 GAP: one of the records that were lost/u);
+  });
+
+  it("follows a row to another key, and away from it", async () => {
+    using made = temporaryFolder();
+    const all = [
+      madeRow("10", "CREATE", { instance_id: "7", instance_repr: bed(7) }),
+      // What changes is not the key, but has the same values.
+      madeRow("15", "UPDATE", {
+        instance_id: "9",
+        instance_repr: { id: 9, ward: 9 },
+        changed_fields: { ward: moved(7, 9) },
+      }),
+      madeRow("20", "UPDATE", {
+        instance_id: "8",
+        instance_repr: bed(8),
+        changed_fields: { id: moved(7, 8) },
+      }),
+      madeRow("30", "UPDATE", {
+        instance_id: '{"a":1,"b":3}',
+        instance_repr: { a: 1, b: 3, ward: "x" },
+        changed_fields: { b: moved(2, 3), ward: moved("y", "x") },
+      }),
+    ].map((record) => ({ ...record, outcome: "success" }));
+    writeFileSync(join(made.path, "audit.log"), all.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    const trail = openTrail(made.path);
+    const asOf = async (id: string, seconds: string) => {
+      const { row: found, basis } = await trail.asOf("Bed", id, `2026-01-05 09:00:${seconds}`);
+      return [found, basis];
+    };
+    assert.deepEqual(await asOf("7", "12"), [bed(7), "the record before"]);
+    assert.deepEqual(await asOf("7", "18"), [bed(7), "the record before"]);
+    assert.deepEqual(await asOf("7", "25"), [null, "the record before"]);
+    assert.deepEqual(await asOf("8", "18"), [null, "the record after"]);
+    assert.deepEqual(await asOf("8", "25"), [bed(8), "the record before"]);
+    assert.deepEqual(await asOf('{"b":2,"a":1}', "05"), [{ a: 1, b: 2, ward: "y" }, "the record after"]);
+    assert.deepEqual(await asOf('{"b":2,"a":1}', "35"), [null, "the record before"]);
+    assert.deepEqual(await asOf('{"a":1,"b":3}', "05"), [null, "the record after"]);
+    const versions = await trail.history("Bed", "7");
+    assert.deepEqual(
+      versions.map(({ record, changes, unrecorded }) => [record.record_id, changes, unrecorded]),
+      [
+        ["id-10", { id: { from: undefined, to: 7 }, ward: { from: undefined, to: "a" } }, {}],
+        ["id-20", { id: moved(7, 8) }, {}],
+      ],
+    );
+  });
+
   it("refuses a time that is none", async () => {
     for (const time of ["yesterday", "2026-02-31", "2026-13-01", "25h ago", ""]) {
       const { code, stderr } = await cli(["as-of", "Bed", "7", time, "-d", folder.path]);
@@ -323,14 +419,19 @@ describe("records with numbers that JavaScript cannot hold", () => {
   it("are JSON also where the line has blanks of its own", async () => {
     using made = temporaryFolder();
     const [record] = makeRecords(1, 1);
-    const line = JSON.stringify({ ...record, message: "a\u2028b" }).replace('"level":', '\t"level"\t: ');
+    const line = JSON.stringify({ ...record, message: "a\u2028b" })
+      .replace('"level":', '\t"level"\t: ')
+      .replace('"extra":{}', '"extra":{"n":12345678901234567890}');
     writeFileSync(join(made.path, "audit.log"), `${line}\r\n`);
     for (const args of [
       ["tail", "--json"],
       ["query", "--json", "--engine", "duckdb"],
     ]) {
       const { stdout } = await cli([...args, "--dir", made.path]);
-      assert.deepEqual(objects(stdout), [{ ...record, message: "a\u2028b" }]);
+      assert.deepEqual(objects(stdout), [
+        { ...record, message: "a\u2028b", extra: { n: Number("12345678901234567890") } },
+      ]);
+      assert.match(stdout, /"n":12345678901234567890\}/u);
       assert.doesNotMatch(stdout, /[\t\r\u2028]/u);
     }
   });

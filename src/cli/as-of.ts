@@ -6,7 +6,8 @@
 import type { Command } from "commander";
 import pc from "picocolors";
 import { moment } from "../read/filter.js";
-import { rowAsOf, rowHistory, type RowAt } from "../read/history.js";
+import type { CrudRecord, TrailRecord } from "../record/types.js";
+import { rowAsOf, type RowAt, rowStory } from "../read/history.js";
 import { answering, trailCommand, type Trail } from "./command.js";
 import { who } from "./render/line.js";
 import { clipped, safe } from "./safe.js";
@@ -19,7 +20,7 @@ export function asOfCommand(program: Command): void {
 
 async function asOf({ out, report, files }: Trail, model: string, id: string, time: string): Promise<0 | 1> {
   const at = moment("time", time, Date.now());
-  const found = rowAsOf(await rowHistory(await files(), model, id, { report }), at);
+  const found = rowAsOf(await rowStory(await files(), model, id, { report }), at);
   const { row, record, basis, doubts } = found;
   if (out.json) {
     await out.data({
@@ -39,12 +40,16 @@ async function asOf({ out, report, files }: Trail, model: string, id: string, ti
       await out.line(`  ${clipped(field, 40)}: ${safe(JSON.stringify(value))}`);
     }
     if (record) await out.line(pc.dim(`  known from ${basis}: ${source(found)}`));
-    for (const { timestamp, event_type, row_count } of doubts) {
-      const rows = row_count === undefined ? "rows" : `${safe(row_count)} rows`;
-      await out.line(pc.yellow(`  ! ${safe(timestamp)} ${safe(event_type)} of ${rows} may have changed it`));
-    }
+    for (const doubt of doubts) await out.line(pc.yellow(`  ! ${safe(doubt.timestamp)} ${doubted(doubt)}`));
   }
   return row ? 0 : 1;
+}
+
+function doubted(record: CrudRecord | TrailRecord): string {
+  if (record.name === "audit.trail") return "GAP: one of the records that were lost may have been of it";
+  const { event_type, instance_id, row_count, outcome } = record;
+  if (instance_id !== null) return `${safe(event_type)}, outcome ${safe(outcome)}, may have changed it`;
+  return `${safe(event_type)} of ${row_count === undefined ? "rows" : `${safe(row_count)} rows`} may have changed it`;
 }
 
 function said({ row }: RowAt): string {

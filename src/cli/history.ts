@@ -5,7 +5,7 @@
  */
 import type { Command } from "commander";
 import pc from "picocolors";
-import { rowHistory, type Changes, type Version } from "../read/history.js";
+import { rowStory, type Changes, type Version } from "../read/history.js";
 import { answering, trailCommand, type Trail, type TrailOptions } from "./command.js";
 import { byOutcome, who } from "./render/line.js";
 import { clipped, safe } from "./safe.js";
@@ -26,7 +26,7 @@ async function history(
   id: string,
   { reads }: TrailOptions & { reads?: boolean },
 ): Promise<0 | 1> {
-  const versions = await rowHistory(await files(), model, id, { report, reads: reads === true });
+  const { versions } = await rowStory(await files(), model, id, { report, reads: reads === true });
   for (const [index, version] of versions.entries()) {
     const { record, changes, unrecorded } = version;
     if (out.json)

@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { checked } from "../check.js";
 import { findFiles } from "./files.js";
 import { moment, type RecordFilter } from "./filter.js";
-import { rowAsOf, rowHistory, type RowAt, type Version } from "./history.js";
+import { rowAsOf, type RowAt, rowStory, type Version } from "./history.js";
 import { lastRecords } from "./last.js";
 import { type LogRecord, readInOrder } from "./records.js";
 import { ReadReport } from "./report.js";
@@ -142,7 +142,8 @@ export class Trail {
    * for (const { record, changes } of await trail.history("Patient", "42")) console.log(record.timestamp, changes);
    */
   async history(model: string, id: string, options: HistoryOptions = {}): Promise<Version[]> {
-    return rowHistory(await this.#files(), model, id, { ...options, report: this.report });
+    const { versions } = await rowStory(await this.#files(), model, id, { ...options, report: this.report });
+    return [...versions];
   }
 
   /**
@@ -157,7 +158,7 @@ export class Trail {
    */
   async asOf(model: string, id: string, at: string | Date): Promise<RowAt> {
     const timestamp = momentOf("time", at);
-    return rowAsOf(await this.history(model, id), timestamp);
+    return rowAsOf(await rowStory(await this.#files(), model, id, { report: this.report }), timestamp);
   }
 
   /**
