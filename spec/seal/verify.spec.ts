@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash, generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
 import {
   appendFileSync,
+  existsSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -10,9 +12,13 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, it } from "node:test";
+import { readWitness } from "#dist/read/verify/claims";
+import { ChainKeys } from "#dist/read/verify/keys";
+import { assemble } from "#dist/read/verify/trail";
 import { verify } from "#dist/read/verify/verify";
+import { until } from "../support/until.js";
 import { inFolder, run } from "../writer/support.js";
 import { read } from "./altered.js";
 
@@ -214,6 +220,96 @@ describe("verify", () => {
         rmSync(file);
       }
     }));
+
+  it("has no false alarm where files are written while others are read, however long that takes", () =>
+    inFolder(async (folder) => {
+      const program = `
+        const log4js = require("log4js");
+        const { auditLogging } = require(${JSON.stringify(resolve("dist/log/logging.js"))});
+        const seal = { checkpointEvery: { records: 20, seconds: 1 } };
+        log4js.configure(auditLogging({ directory: process.argv[1], console: false, durability: "os", seal }));
+        const [api, audit] = ["audit.request", "audit.crud"].map((name) => log4js.getLogger(name));
+        let number = 0;
+        setInterval(() => {
+          api.api({ record_id: "a" + number, schema: 1 });
+          audit.audit({ record_id: "b" + number++, schema: 1 });
+        }, 5);`;
+      const writer = spawn(process.execPath, ["-e", program, folder], { stdio: "ignore" });
+      try {
+        const told = (name: string) => {
+          const path = join(folder, name);
+          return existsSync(path) ? readFileSync(path, "utf8").split('"links":[{').length - 1 : 0;
+        };
+        await until(() => told("api.log") > 5 && told("audit.log") > 5);
+        let last = -1;
+        const { status, findings } = await verify(folder, {
+          // A slow disk: what others write meanwhile is told of in the file that is read next.
+          onProgress: (bytes) => {
+            if (bytes !== last) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1300);
+            last = bytes;
+          },
+        });
+        assert.deepEqual([status, findings], ["intact", []]);
+      } finally {
+        writer.kill("SIGKILL");
+        await once(writer, "close");
+      }
+    }));
+
+  it("is not held up by numbers that a forged line bears", { timeout: 60_000 }, () =>
+    inFolder(async (folder) => {
+      await write(folder, 50, { key: KEY });
+      const path = join(folder, "api.log");
+      const lines = readFileSync(path, "utf8").split("\n").filter(Boolean);
+      const most = String(Number.MAX_SAFE_INTEGER - 1);
+      const forged = lines[0]!
+        .replace(/"seq":0,"hash"/u, `"seq":${most},"hash"`)
+        .replace(/"epoch":0/u, `"epoch":${most}`);
+      assert.notEqual(forged, lines[0]);
+      const after = forged.replace(/"seq":\d+,"hash"/u, `"seq":${most.replace(/\d$/u, "9")},"hash"`);
+      appendFileSync(path, `{"n":1}\n${forged}\n${after}\n`);
+      for (const keys of [{ key }, {}]) {
+        const { status, findings } = await verify(folder, keys);
+        assert.equal(status, "tampered");
+        assert.equal(findings[0]!.line, lines.length + 1);
+      }
+    }),
+  );
+
+  it("names lines that do not fit, and holds a trail against a witness, however many they are", async () => {
+    const [many, file] = [130_000, "api.log"];
+    const first = { file, line: 1, offset: 0 };
+    const [chain, hash] = ["a".repeat(16), "0".repeat(64)];
+    const unchecked = { bytes: Buffer.alloc(0), hash, keyId: null, epoch: 0 };
+    const begin = { chain, from: 0, to: 0, head: hash, first, last: first, opening: true, unchecked };
+    const odd = Array.from({ length: many }, (_, index) => {
+      const line = index + 2;
+      return { ...first, line, chain, seq: index + 1, hashes: [], why: "hash" as const, isCheckpoint: false };
+    });
+    const scan = {
+      path: file,
+      log: file,
+      lines: many + 1,
+      sealed: many + 1,
+      halfLines: 0,
+      runs: [{ ...begin, fileNumber: 1, unverifiable: true }],
+      odd,
+      checkpoints: [],
+      retired: [],
+      glued: [],
+    };
+    await inFolder(async (folder) => {
+      const witness = join(folder, "witness.jsonl");
+      writeFileSync(witness, `${JSON.stringify({ chain, log: file, seq: 0, hash, file: 1 })}\n`.repeat(many));
+      const claims = await readWitness(witness);
+      assert.equal(claims.length, many);
+      const { findings } = assemble([scan], claims, new ChainKeys(undefined), { whole: true, since: false });
+      assert.deepEqual(
+        findings.map(({ line }) => line),
+        odd.map(({ line }) => line),
+      );
+    });
+  });
 
   it("goes on where a file was not sealed at first", () =>
     inFolder(async (folder) => {

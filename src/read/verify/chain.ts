@@ -8,6 +8,9 @@ import { NO_HASH } from "../../seal/line.js";
 import type { ChainKeys } from "./keys.js";
 import type { Finding, OddLine, Place, Run, Tampering } from "./types.js";
 
+/** After so many lines that are not there nobody looks for the next: a forged line can bear any number. */
+const MOST_MISSING = 10_000;
+
 /** What is known of the files beside the chain. */
 export interface Surroundings {
   /** Where a file stands among the others. */
@@ -101,10 +104,11 @@ export class Chain {
   #gap(before: Run | undefined, run: Run, expected: number): void {
     if (!before && run.opening && this.around.mayBegin(run.from)) return;
     const edited: OddLine[] = [];
-    for (let seq = expected; seq < run.from; seq += 1) {
+    for (let [seq, missed] = [expected, 0]; seq < run.from && missed < MOST_MISSING; seq += 1) {
       const odd = this.#takeNumbered(seq, before, run) ?? this.around.takeOdd(before?.last, run.first);
       if (odd) edited.push(odd);
-      else if (edited.length === 0 && run.from - seq > 10_000) break;
+      else if (edited.length === 0 && run.from - seq > MOST_MISSING) break;
+      else missed += 1;
     }
     for (const odd of edited) {
       const kind = odd.isCheckpoint ? "forged-checkpoint" : "edited";

@@ -40,9 +40,9 @@ export async function readWitness(path: string): Promise<Claim[]> {
     const isFolder = (await stat(path)).isDirectory();
     const found = isFolder ? await readdir(path, { recursive: true, withFileTypes: true }) : [];
     const files = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-    const claims: Claim[] = [];
-    for (const file of isFolder ? files : [path]) claims.push(...claimsIn(await readFile(file, "utf8")));
-    return claims;
+    const claims: Claim[][] = [];
+    for (const file of isFolder ? files : [path]) claims.push(claimsIn(await readFile(file, "utf8")));
+    return claims.flat();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new AuditError("AUDIT_TRAIL_MISSING", [path, code ?? message]);

@@ -85,7 +85,7 @@ export class FileScanner {
     const details = isCheckpoint ? readDetails(line.bytes) : undefined;
     const keyId = details ? details.key_id : before?.keyId;
     const epoch = details ? details.epoch : before?.epoch;
-    const canCheck = keyId === undefined || (this.keys.canCheck(keyId) && epoch! <= seal.seq);
+    const canCheck = keyId === undefined || (this.keys.canCheck(keyId, epoch) && epoch! <= seal.seq);
     const run: Run = {
       chain: seal.chain,
       from: seal.seq,
@@ -169,6 +169,7 @@ export class FileScanner {
       reason: details?.reason ?? "",
       links: details?.links ?? [],
       keyId: details?.key_id ?? null,
+      epoch: details?.epoch ?? 0,
       log: details?.start?.log,
       unsealedBefore: details?.start?.unsealed_before ?? 0,
       wrong: details ? faultOf(line.bytes, details, seal, previous, this.publicKey) : "it cannot be read",
@@ -176,7 +177,7 @@ export class FileScanner {
     if (!details) return;
     state.run.fileNumber = details.file;
     state.keyId = details.key_id;
-    state.epoch = this.keys.canCheck(details.key_id) ? details.epoch + 1 : undefined;
+    state.epoch = this.keys.canCheck(details.key_id, details.epoch + 1) ? details.epoch + 1 : undefined;
   }
 
   #unsealed(line: Line): void {

@@ -116,6 +116,7 @@ export interface SeenCheckpoint extends Place {
   readonly reason: string;
   readonly links: readonly Link[];
   readonly keyId: string | null;
+  readonly epoch: number;
   readonly log: string | undefined;
   readonly unsealedBefore: number;
   /** What does not fit in it. */

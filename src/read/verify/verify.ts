@@ -6,7 +6,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { findFiles, type TrailFile } from "../files.js";
-import { readLines } from "../lines.js";
+import { type Line, readLines } from "../lines.js";
 import { ReadReport } from "../report.js";
 import { claimsOf, readRegister, readWitness } from "./claims.js";
 import { ChainKeys } from "./keys.js";
@@ -109,10 +109,14 @@ async function scanAll(
   let done = 0;
   for (const file of files) {
     const scanner = new FileScanner(file.path, file.log, keys, key);
+    // As it was when it was found: a checkpoint that is written while this file is read tells of lines in others that were
+    // written after these had been read.
+    const until = file.live && !file.gzip ? file.size : Infinity;
     let read = 0;
     for await (const lines of readLines(file, { report })) {
-      for (const line of lines) scanner.add(line);
+      for (const line of lines) if (beginsOrEnds(line) < until) scanner.add(line);
       const last = lines.at(-1)!;
+      if (last.offset >= until) break;
       read = Math.min(last.offset + last.bytes.length, file.size);
       onProgress?.(done + read, total);
     }
@@ -121,6 +125,11 @@ async function scanAll(
   }
   onProgress?.(total, total);
   return scans;
+}
+
+/* Where a whole line ends, and a half one begins: what is half to the file's end is one that a killed process left. */
+function beginsOrEnds({ offset, bytes, fault }: Line): number {
+  return fault === "unended" ? offset : offset + bytes.length;
 }
 
 /* The files by name and length: whether something was written or moved meanwhile. */
