@@ -45,6 +45,7 @@ describe("the files of the pipeline", () => {
     assert.deepEqual(vector.sinks.clickhouse.inputs, Object.keys(vector.transforms));
     assert.deepEqual(vector.transforms.audit_lines.inputs, Object.keys(vector.sources));
     assert.equal(vector.transforms.audit_lines.source.trim(), '. = { "line": .message }');
+    assert.deepEqual(vector.sources.audit_files.fingerprint, { strategy: "checksum", lines: 1 });
     assert.equal(vector.sinks.clickhouse.buffer.when_full, "block");
     assert.equal(vector.sinks.clickhouse.acknowledgements.enabled, true);
   });

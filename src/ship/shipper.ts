@@ -16,6 +16,8 @@ import { countLines, unsentOf } from "./room.js";
 import { discard, readLines, type SpoolFile, spoolFiles } from "./spool.js";
 
 const FIRST_RETRY_MS = 250;
+/** A batch, and a pause after one that failed, can take longer than a lock stands unattended. */
+const KEEP_MS = 3000;
 
 export class Shipper {
   readonly #stopping = new AbortController();
@@ -27,6 +29,9 @@ export class Shipper {
   #sent = 0;
   #dropped = 0;
   #lastError: string | null = null;
+  #keeping: NodeJS.Timeout | undefined;
+  /** What was sent and not answered. The server knows it again only if it is sent as it was, whatever was appended since. */
+  #unanswered: { readonly inode: number; readonly from: number; readonly bytes: number } | undefined;
 
   constructor(
     private readonly settings: ShipSettings,
@@ -36,6 +41,7 @@ export class Shipper {
 
   /** Ships until `stop` is called. */
   start(): void {
+    this.#keeping = setInterval(() => this.#keep(), KEEP_MS).unref();
     this.#running = this.#run();
   }
 
@@ -58,6 +64,7 @@ export class Shipper {
       await pause(this.#retryMs, undefined, { signal }).catch(() => {});
     }
     clearTimeout(deadline);
+    clearInterval(this.#keeping);
     this.#lock?.release();
     this.#lock = undefined;
     await this.server.close();
@@ -109,9 +116,12 @@ export class Shipper {
     if (positions.of(file.inode) > file.size) positions.set(file.inode, 0);
     for (;;) {
       const from = positions.of(file.inode);
-      const lines = readLines(file, from, this.settings.batchBytes);
+      const again = this.#unanswered?.inode === file.inode && this.#unanswered.from === from;
+      const lines = readLines(file, from, again ? this.#unanswered!.bytes : this.settings.batchBytes);
       if (lines.length === 0) break;
+      this.#unanswered = { inode: file.inode, from, bytes: lines.length };
       await this.server.send(lines, this.#giveUp.signal);
+      this.#unanswered = undefined;
       this.#lock?.keep();
       this.#sent += countLines(lines);
       positions.set(file.inode, from + lines.length);
@@ -126,6 +136,14 @@ export class Shipper {
     const files = spoolFiles(this.settings.spool, Date.now());
     this.#positions?.keepOnly(new Set(files.map(({ inode }) => inode)));
     return files;
+  }
+
+  #keep(): void {
+    try {
+      this.#lock?.keep();
+    } catch {
+      // Taken away at this moment: the next round finds out.
+    }
   }
 
   #mayShip(): boolean {
