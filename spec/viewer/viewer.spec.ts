@@ -6,12 +6,21 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, request as httpRequest, type Server } from "node:http";
+import { once } from "node:events";
+import {
+  createServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { audit, auditLogging, type Viewer } from "activity-audit";
 import { serveViewer, type Served } from "#dist/viewer/serve";
+import { createViewer } from "#dist/viewer/viewer";
 import express from "express";
 import log4js from "log4js";
 
@@ -151,6 +160,84 @@ describe("the viewer's answers", () => {
       assert.equal(inside.status, 200);
     } finally {
       await open.close();
+    }
+  });
+
+  it("have the newest records of a row that has many", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "viewer-"));
+    const rows = Array.from({ length: 5003 }, (_, index) => ({
+      timestamp: `2026-11-24 08:00:0${(index / 1000).toFixed(3)}`,
+      name: "audit.crud",
+      record_id: String(index).padStart(5, "0"),
+      model: "Counter",
+      event_type: "UPDATE",
+      instance_id: "1",
+    }));
+    writeFileSync(join(folder, "audit.log"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const counted = await serveViewer({ directory: folder, port: 0 });
+    try {
+      const answer = await fetch(new URL("api/history?model=Counter&id=1", counted.url));
+      assert.deepEqual(await answer.json(), rows.slice(3));
+    } finally {
+      await counted.close();
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it("stand against addresses that are none", async () => {
+    const open = await serveViewer({ directory, port: 0, host: "0.0.0.0" });
+    try {
+      for (const of of [served, open]) {
+        for (const path of ["//", "//[", "*", "http://[", "/api/%", "/../../etc/passwd"])
+          assert.equal(await statusOf(of, path), 404, path);
+        assert.equal(await statusOf(of, "/"), 200);
+      }
+    } finally {
+      await open.close();
+    }
+  });
+
+  it("forget whoever is gone before it is known whether they may look", async () => {
+    const kinds: string[] = [];
+    let letIn: (() => void) | undefined;
+    const authorize = () => new Promise<boolean>((resolve) => (letIn = () => resolve(true)));
+    const viewer = createViewer({ directory, authorize }, (_request, kind) => kinds.push(kind));
+    const server = createServer(viewer).listen(0, "127.0.0.1");
+    try {
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      const asked = httpRequest({ port, host: "127.0.0.1", path: "/api/changes" }).on("error", () => {});
+      asked.end();
+      const [, response] = (await once(server, "request")) as [unknown, ServerResponse];
+      asked.destroy();
+      await once(response, "close");
+      letIn!();
+      await new Promise(setImmediate);
+      assert.deepEqual(kinds, []);
+    } finally {
+      server.close();
+      await viewer.close();
+    }
+  });
+
+  it("take any text as a token, and one trail's beside another's", async () => {
+    const tokens = ["пароль; a=b", "a&b#c%d+e"];
+    const opened = await Promise.all(tokens.map((token) => serveViewer({ directory, port: 0, token })));
+    try {
+      const cookies = await Promise.all(
+        opened.map(async ({ url }) => {
+          const { status, headers } = await fetch(url, { redirect: "manual" });
+          assert.equal(status, 303);
+          return headers.get("set-cookie")!.split(";")[0]!;
+        }),
+      );
+      for (const { url } of opened) {
+        const headers = { cookie: cookies.join("; ") };
+        assert.equal((await fetch(new URL("/api/density", url), { headers })).status, 200);
+        assert.equal((await fetch(new URL("/api/density", url))).status, 403);
+      }
+    } finally {
+      for (const { close } of opened) await close();
     }
   });
 
@@ -314,4 +401,12 @@ function quantile(sorted: readonly number[], share: number): number {
 
 function round(value: number): number {
   return Math.round(value * 1e9) / 1e9;
+}
+
+async function statusOf(of: Served, path: string): Promise<number | undefined> {
+  const { port, searchParams } = new URL(of.url);
+  const cookie = `activity_audit_${port}=${searchParams.get("token")}`;
+  const asked = httpRequest({ port, host: "127.0.0.1", path, headers: { cookie } }).end();
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  return response.resume().statusCode;
 }

@@ -8,10 +8,8 @@ import { parseRecord, type LogRecord } from "../read/records.js";
 import { causalTree, walk } from "../read/tree.js";
 import type { RecordFilter } from "../read/filter.js";
 import { cursorOf, filterOf, limitOf } from "./asked.js";
+import { MOST_OF_A_STORY } from "./fields.js";
 import { actors, choices, density, latency, line, page } from "./questions.js";
-
-/** More would not be drawn, and can be asked for on the command line. */
-const MOST_OF_A_STORY = 5000;
 
 export interface Question {
   readonly answer: (store: TrailStore, query: URLSearchParams) => Promise<unknown>;
@@ -56,14 +54,16 @@ async function story(store: TrailStore, query: URLSearchParams): Promise<unknown
   }));
 }
 
-/** What became of one row, the oldest first. */
-function history(store: TrailStore, query: URLSearchParams): Promise<LogRecord[]> {
+/** What became of one row lately, the oldest first. */
+async function history(store: TrailStore, query: URLSearchParams): Promise<LogRecord[]> {
   const [model, id] = [query.get("model") ?? "", query.get("id") ?? ""];
-  return collect(store, { name: ["audit.crud"], model: [model], id: [id] });
+  const newest = await collect(store, { name: ["audit.crud"], model: [model], id: [id] }, true);
+  return newest.toReversed();
 }
 
-async function collect(store: TrailStore, filter: RecordFilter): Promise<LogRecord[]> {
+async function collect(store: TrailStore, filter: RecordFilter, newestFirst = false): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
-  for await (const some of store.records({ filter, limit: MOST_OF_A_STORY })) records.push(...some);
+  const asked = { filter, newestFirst, limit: MOST_OF_A_STORY };
+  for await (const some of store.records(asked)) records.push(...some);
   return records;
 }

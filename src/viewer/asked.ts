@@ -3,11 +3,18 @@
  *
  * @module
  */
+import type { IncomingMessage } from "node:http";
 import { moment, type RecordFilter } from "../read/filter.js";
 import { VALUE_FIELDS } from "./fields.js";
 import type { Cursor } from "./questions.js";
 
 const USUAL_PAGE = 200;
+
+/** The address that is asked for. A client can send any text as one: `//` and `*` would make `URL` throw. */
+export function addressOf({ url = "/" }: IncomingMessage): URL {
+  const whole = url.startsWith("/") ? `http://viewer${url}` : url;
+  return new URL(URL.canParse(whole) ? whole : "http://viewer//");
+}
 
 /** The same words as on the command line; each may stand several times. */
 export function filterOf(query: URLSearchParams, now: number): RecordFilter {

@@ -6,6 +6,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { addressOf } from "./asked.js";
 import type { VerifyKeys } from "./verify-thread.js";
 import { createViewer } from "./viewer.js";
 
@@ -44,7 +45,7 @@ export async function serveViewer({
     directory,
     verify,
     authorize: (request: IncomingMessage) =>
-      secret === undefined ? isForLoopback(request) : holds(cookieOf(request), secret),
+      secret === undefined ? isForLoopback(request) : holds(cookieOf(request), encodeURIComponent(secret)),
   });
   const server = createServer((request, response) => {
     if (secret === undefined || !entered(request, response, secret)) viewer(request, response);
@@ -53,7 +54,7 @@ export async function serveViewer({
   const { port: bound } = server.address() as AddressInfo;
   const name = host.includes(":") ? `[${host}]` : host;
   return {
-    url: `http://${name}:${bound}/${secret === undefined ? "" : `?token=${secret}`}`,
+    url: `http://${name}:${bound}/${secret === undefined ? "" : `?token=${encodeURIComponent(secret)}`}`,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -76,12 +77,12 @@ function isForLoopback({ headers }: IncomingMessage): boolean {
 
 /* The token is in the address once, and then in a cookie: addresses are kept in histories and logs. */
 function entered(request: IncomingMessage, response: ServerResponse, secret: string): boolean {
-  const url = new URL(request.url ?? "/", "http://viewer");
+  const url = addressOf(request);
   const given = url.searchParams.get("token");
   if (given === null || !holds(given, secret)) return false;
   url.searchParams.delete("token");
   response.writeHead(303, {
-    "Set-Cookie": `${COOKIE}=${secret}; HttpOnly; SameSite=Strict; Path=/`,
+    "Set-Cookie": `${cookieName(request)}=${encodeURIComponent(secret)}; HttpOnly; SameSite=Strict; Path=/`,
     "Referrer-Policy": "no-referrer",
     Location: `./${url.search}`,
   });
@@ -89,9 +90,15 @@ function entered(request: IncomingMessage, response: ServerResponse, secret: str
   return true;
 }
 
-function cookieOf({ headers }: IncomingMessage): string {
-  const pairs = (headers.cookie ?? "").split(/;\s*/u);
-  return pairs.find((pair) => pair.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1) ?? "";
+function cookieOf(request: IncomingMessage): string {
+  const name = `${cookieName(request)}=`;
+  const pairs = (request.headers.cookie ?? "").split(/;\s*/u);
+  return pairs.find((pair) => pair.startsWith(name))?.slice(name.length) ?? "";
+}
+
+/* Browsers keep one cookie of a name for all ports of a host: a second trail beside this one would take it over. */
+function cookieName({ socket }: IncomingMessage): string {
+  return `${COOKIE}_${socket.localPort}`;
 }
 
 function holds(given: string, secret: string): boolean {

@@ -12,6 +12,7 @@ import { loadDuckDB } from "../read/sql/engine.js";
 import { questions } from "./api.js";
 import { asset } from "./assets.js";
 import type { Verified } from "../read/verify/types.js";
+import { addressOf } from "./asked.js";
 import { LiveTrail } from "./trail.js";
 import { type VerifyKeys, verifyInThread } from "./verify-thread.js";
 
@@ -75,7 +76,7 @@ export function createViewer(options: ViewerOptions, told: Told = () => {}): Vie
   };
 
   async function serve(request: IncomingMessage, response: ServerResponse, next?: () => void): Promise<void> {
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://viewer");
+    const { pathname, searchParams } = addressOf(request);
     const isAllowed = await isTrue(() => authorize(request));
     if (!isAllowed) return answer(response, 403, { error: "Not allowed." });
     if (request.method !== "GET" && request.method !== "HEAD")
@@ -107,6 +108,8 @@ export function createViewer(options: ViewerOptions, told: Told = () => {}): Vie
 
   /** Server-sent events: one each time that there are new records. */
   function changes(request: IncomingMessage, response: ServerResponse): void {
+    // Gone while `authorize` was asked: its "close" has been.
+    if (response.destroyed) return;
     told(request, "refresh");
     response.writeHead(200, { ...SECURITY, "Content-Type": "text/event-stream" });
     response.write("retry: 2000\n\n");

@@ -4,6 +4,7 @@
  * @module
  */
 import { signal } from "@preact/signals";
+import { MOST_OF_A_STORY } from "../fields.js";
 import { Changes } from "./changes.js";
 import { asking } from "./server.js";
 import { select, selected, tab } from "./state.js";
@@ -23,7 +24,8 @@ export function History({ model, id }: { model: string; id: string }) {
   return (
     <>
       <p class="summary">
-        {model} {id}: {found.length} records
+        {model} {id}: {found.length < MOST_OF_A_STORY ? "" : "the newest "}
+        {found.length} records
       </p>
       <ol class="versions">
         {found.toReversed().map((record) => (

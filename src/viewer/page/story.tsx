@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MOST_OF_A_STORY } from "../fields.js";
 import { asking } from "./server.js";
 import { select, selected, tab } from "./state.js";
 import { duration, title } from "./text.js";
@@ -25,7 +26,8 @@ export function Story({ request: asked, current }: { request: string; current: s
   return (
     <>
       <p class="summary">
-        Request {asked}, {found.length} records in {duration(whole / 1000)}
+        Request {asked}, {found.length < MOST_OF_A_STORY ? "" : "the first "}
+        {found.length} records in {duration(whole / 1000)}
       </p>
       <ol class="story">
         {found.map(({ depth, from, to, record }, index) => (
