@@ -183,6 +183,18 @@ export const NAMED_PLACES: Readonly<Record<string, Place>> = {
     event({ soap: `<w:Auth><wsse:${name} Type="text">${secret}</wsse:${name}></w:Auth>` }),
   "an XML element that is quoted whole": (name, secret) =>
     event({ soap: `<w:Auth><w:${name} Type="text"> <![CDATA[${secret}]]>\n</w:${name}></w:Auth>` }),
+  "XML that is quoted whole in XML": (name, secret) =>
+    event({ soap: `<m><body><![CDATA[<a><${name}>${secret}</${name}></a>]]></body></m>` }),
+  "XML as a text in XML": (name, secret) =>
+    event({ soap: `<m><body>&lt;a&gt;&lt;${name}&gt;${secret}&lt;/${name}&gt;&lt;/a&gt;</body></m>` }),
+  "XML in a query in a text": (name, secret) =>
+    event({ link: `https://a.example/x?data=${enc(`<a><${name}>${secret}</${name}></a>`)}` }),
+  "an inspected object in a query in a text": (name, secret) =>
+    event({ link: `https://a.example/x?data=${enc(`{ user: 'ana', ${name}: '${secret}' }`)}` }),
+  "JSON in a form as a text, its blanks as plus signs": (name, secret) =>
+    event({ sent: `a=1&data=${enc(`{"a": 1, "${name}": "${secret}"}`).replaceAll("%20", "+")}` }),
+  "lines whose breaks are written as such": (name, secret) =>
+    event({ shown: `{ head: 'GET / HTTP/1.1\\r\\n${name}: ${secret}\\r\\n' }` }),
   "a multipart form": (name, secret) =>
     buildRecord(
       requestEvent({

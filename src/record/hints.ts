@@ -119,9 +119,10 @@ function endsEncoded(text: string, end: number): boolean {
   return text.charCodeAt(end - 3) === 0x25 && text.charCodeAt(end - 2) === 0x35;
 }
 
-/** `%3D`, `%3A` or `%22`: a text within the text. */
+/** `%3D`, `%3A`, `%3C` or `%22`: a text within the text. */
 function isEncodedSign(text: string, index: number): boolean {
   const first = text.charCodeAt(index + 1);
   const second = text.charCodeAt(index + 2) | 0x20;
-  return (first === 0x33 && (second === 0x64 || second === 0x61)) || (first === 0x32 && second === 0x32);
+  if (first === 0x33) return second === 0x64 || second === 0x61 || second === 0x63;
+  return first === 0x32 && second === 0x32;
 }

@@ -66,18 +66,18 @@ function namesOf(value: unknown): number {
   return parts.reduce<number>((sum, part) => sum + namesOf(part), own);
 }
 
-/** `=`, `:` and `"`. */
-const ENCODED_SIGN = /%(?:3[dDaA]|22)/u;
+/** `=`, `:`, `<` and `"`. */
+const ENCODED_SIGN = /%(?:3[dDaAcC]|22)/u;
 
 /** Pieces that are percent-encoded once more: a URL in a query, a form in a form. */
 function redactEncoded(text: string, context: TextContext, nesting: number): string {
   if (nesting >= MAX_NESTING || !ENCODED_SIGN.test(text)) return text;
   // Whole pieces: an expression that looks for the sign itself begins again at each character of one that has none.
-  return text.replaceAll(/[^\s&=?"'<>#]+/gu, (piece) => {
+  return text.replaceAll(/[^\s&=?"<>#]+/gu, (piece) => {
     if (!ENCODED_SIGN.test(piece)) return piece;
     let plain: string;
     try {
-      plain = decodeURIComponent(piece);
+      plain = decodeURIComponent(piece.replaceAll("+", "%20"));
     } catch {
       return piece;
     }
@@ -86,15 +86,23 @@ function redactEncoded(text: string, context: TextContext, nesting: number): str
   });
 }
 
+const ELEMENT = /(<([\w:.-]{1,64})(?:\s[^<>]{0,512})?>)([^<>]+)(?=<\/)/gu;
+const QUOTED_ELEMENT =
+  /(<([\w:.-]{1,64})(?:\s[^<>]{0,512})?>\s*<!\[CDATA\[)([\s\S]{0,4096}?)(?=\]\]>\s*<\/)/gu;
+/** XML as a text in XML. */
+const ESCAPED_ELEMENT =
+  /(&lt;([\w:.-]{1,64})(?:\s[^<>]{0,512}?)?&gt;)((?:[^<>&]|&(?!lt;)){1,4096})(?=&lt;\/)/gu;
+
 function redactXml(text: string, { keys, hider }: TextContext): string {
-  const element =
-    /(<([\w:.-]{1,64})(?:\s[^<>]{0,512})?>)(?:([^<>]+)|(\s*<!\[CDATA\[)([\s\S]{0,4096}?)(\]\]>\s*))(?=<\/)/gu;
-  return text.replaceAll(element, (all, tag, name, value, opening, quoted, closing) => {
-    const action = keys.actionOf(name);
-    if (!hides(action)) return all;
-    if (opening === undefined) return tag + hider.text(action, value, place(name));
-    return tag + opening + hider.text(action, quoted, place(name)) + closing;
-  });
+  // One after the other: what stands within an element that is let be is looked at too.
+  return [ELEMENT, QUOTED_ELEMENT, ESCAPED_ELEMENT].reduce(
+    (shown, element) =>
+      shown.replaceAll(element, (all, tag, name, value) => {
+        const action = keys.actionOf(name);
+        return hides(action) ? tag + hider.text(action, value, place(name)) : all;
+      }),
+    text,
+  );
 }
 
 function redactMultipart(text: string, { keys, hider }: TextContext): string {
@@ -176,6 +184,11 @@ function nameBefore(text: string, end: number, from: number, keys: KeyTable): Na
   const name = decodedName(text.slice(first, last));
   const action = keys.actionOf(name);
   if (hides(action)) return { text: name, action, start: first };
+  // `\nX-Api-Key: …`: a line break that is written as such.
+  if (text[first - 1] === "\\" && /^[nrt]/u.test(name)) {
+    const behind = keys.actionOf(name.slice(1));
+    return hides(behind) ? { text: name.slice(1), action: behind, start: first + 1 } : undefined;
+  }
   // Of two words, as people write them: "Api Key: …".
   const pair =
     first > lowest && text[first - 1] === " " ? /[A-Za-z]{1,20} $/u.exec(text.slice(lowest, first)) : null;
