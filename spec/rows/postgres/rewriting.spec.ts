@@ -23,6 +23,9 @@ const keep = (reference: string): string =>
 const kept = "pg_catalog.current_setting('activity_audit.before', true)";
 const updated = (reference: string): string => `${kept} AS "~audit_old", ${now(reference)}`;
 const upserted = `CASE WHEN "t".xmax::pg_catalog.text <> '0' THEN ${kept} END AS "~audit_old", ${now("t")}`;
+const setting = "'activity_audit.conflict'";
+const conflict = `pg_catalog.set_config(${setting}, ${json("parted")}::pg_catalog.text, true)`;
+const merged = `NULLIF(pg_catalog.current_setting(${setting}, true), '') AS "~audit_old", ${now("parted")}, pg_catalog.set_config(${setting}, '', true) AS "~audit_done"`;
 
 /** What is sent in place of what was given, on a server older than 18. */
 const rewritten: Record<string, string> = {
@@ -36,6 +39,9 @@ const rewritten: Record<string, string> = {
   "UPDATE t SET n = 9": `UPDATE t SET n = 9 WHERE ${keep("t")} RETURNING ${updated("t")}`,
   "UPDATE t AS x SET id = 10 WHERE x.id = 2 RETURNING *;": `UPDATE t AS x SET id = 10 WHERE ${keep("x")} AND ( x.id = 2) RETURNING *, ${updated("x")};`,
   "UPDATE t SET n = o.n FROM o WHERE o.id = t.id": `UPDATE t SET n = o.n FROM o, (SELECT "t"."id" AS "~audit_0", ${was("t")} FROM "t", o WHERE o.id = t.id FOR NO KEY UPDATE OF "t") AS "~audit" WHERE ${joined} AND ( o.id = t.id) RETURNING ${old}, ${now("t")}`,
+  "UPDATE t SET n = new.n FROM o AS new WHERE new.id = t.id": `UPDATE t SET n = new.n FROM o AS new, (SELECT "t"."id" AS "~audit_0", ${was("t")} FROM "t", o AS new WHERE new.id = t.id FOR NO KEY UPDATE OF "t") AS "~audit" WHERE ${joined} AND ( new.id = t.id) RETURNING ${old}, ${now("t")}`,
+  "INSERT INTO parted VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = 7 WHERE parted.n < 9 AND true RETURNING n": `INSERT INTO parted VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = 7 WHERE ( parted.n < 9 AND true) AND ${conflict} IS NOT NULL RETURNING n, ${merged}`,
+  "INSERT INTO parted VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = 7": `INSERT INTO parted VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = 7 WHERE ${conflict} IS NOT NULL RETURNING ${merged}`,
   "WITH w AS (SELECT 3 AS id) UPDATE t SET n = 0 WHERE id IN (SELECT id FROM w)": `WITH w AS (SELECT 3 AS id) UPDATE t SET n = 0 FROM ${locked(" WHERE id IN (SELECT id FROM w)")} WHERE ${joined} RETURNING ${old}, ${now("t")}`,
   "UPDATE t SET id = 11 WHERE id = (SELECT 10)": `UPDATE t SET id = 11 FROM ${locked(" WHERE id = (SELECT 10)", "UPDATE")} WHERE ${joined} RETURNING ${old}, ${now("t")}`,
   "UPDATE keyless SET n = 2": `UPDATE keyless SET n = 2 WHERE ${keep("keyless")} RETURNING ${updated("keyless")}`,
@@ -50,6 +56,8 @@ const both = `${rowOf("old")} AS "~audit_old", ${rowOf("new")} AS "~audit_new"`;
 const returningOld: Record<string, string> = {
   "INSERT INTO t VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET n = excluded.n": `INSERT INTO t VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET n = excluded.n RETURNING ${both}`,
   "INSERT INTO t VALUES (1, 6) ON CONFLICT (id) DO UPDATE SET n = 7 WHERE t.n < 100 OR false RETURNING n": `INSERT INTO t VALUES (1, 6) ON CONFLICT (id) DO UPDATE SET n = 7 WHERE t.n < 100 OR false RETURNING n, ${both}`,
+  "INSERT INTO parted VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = 7 WHERE parted.n < 9 AND true RETURNING n": `INSERT INTO parted VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = 7 WHERE parted.n < 9 AND true RETURNING n, ${both}`,
+  "INSERT INTO parted VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = 7": `INSERT INTO parted VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = 7 RETURNING ${both}`,
   "UPDATE t SET n = 8 WHERE id = 1": `UPDATE t SET n = 8 WHERE id = 1 RETURNING ${both}`,
   "UPDATE t SET n = 9": `UPDATE t SET n = 9 RETURNING ${both}`,
   "UPDATE t AS x SET id = 10 WHERE x.id = 2 RETURNING *;": `UPDATE t AS x SET id = 10 WHERE x.id = 2 RETURNING *, ${both};`,
@@ -58,6 +66,9 @@ const returningOld: Record<string, string> = {
   "UPDATE t SET n = 1 WHERE id = 4; SELECT 1; DELETE FROM t WHERE id = 4": `UPDATE t SET n = 1 WHERE id = 4 RETURNING ${both}; SELECT 1; DELETE FROM t WHERE id = 4 RETURNING ${was("t")}`,
   "UPDATE t SET id = 11 WHERE id = (SELECT 10)": `UPDATE t SET id = 11 WHERE id = (SELECT 10) RETURNING ${both}`,
   "UPDATE keyless SET n = 2": `UPDATE keyless SET n = 2 RETURNING ${both}`,
+  "UPDATE t SET n = l.n FROM (SELECT n FROM o LIMIT 1) l WHERE id = 21": `UPDATE t SET n = l.n FROM (SELECT n FROM o LIMIT 1) l WHERE id = 21 RETURNING ${both}`,
+  "UPDATE t SET n = 5 FROM o TABLESAMPLE SYSTEM (100) WHERE t.id = 21": `UPDATE t SET n = 5 FROM o TABLESAMPLE SYSTEM (100) WHERE t.id = 21 RETURNING ${both}`,
+  "UPDATE t SET n = 5 FROM o WHERE t.id IN (SELECT 21 FROM o FOR UPDATE SKIP LOCKED)": `UPDATE t SET n = 5 FROM o WHERE t.id IN (SELECT 21 FROM o FOR UPDATE SKIP LOCKED) RETURNING ${both}`,
   "UPDATE keyless SET n = 2 WHERE n IN (SELECT 2)": `UPDATE keyless SET n = 2 WHERE n IN (SELECT 2) RETURNING ${both}`,
   "UPDATE t SET n = u.n FROM (SELECT random() AS n) u WHERE id = 21": `UPDATE t SET n = u.n FROM (SELECT random() AS n) u WHERE id = 21 RETURNING ${both}`,
 };
@@ -98,6 +109,8 @@ describe("the text that is sent", { skip: noServer }, () => {
     `CREATE TABLE t (id int PRIMARY KEY DEFAULT 99, n int); CREATE TABLE o (id int, n int DEFAULT 1);
      CREATE TABLE keyless (n int); INSERT INTO keyless VALUES (1); INSERT INTO o VALUES (3, 30);
      CREATE VIEW v AS SELECT * FROM t;
+     CREATE TABLE parted (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
+     CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (100);
      CREATE PROCEDURE touch() LANGUAGE sql AS $$ UPDATE t SET n = 0 WHERE id = 21 $$;
      CREATE FUNCTION touched() RETURNS int LANGUAGE sql AS $$ UPDATE t SET n = 0 WHERE id = 21 RETURNING n $$;`,
   );

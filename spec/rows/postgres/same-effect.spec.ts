@@ -164,6 +164,15 @@ const others: fc.Arbitrary<Statement> = fc.constantFrom(
   },
   { text: "UPDATE t SET n = 1 FROM pair", values: [] },
   {
+    text: "UPDATE t SET n = 5 FROM (SELECT a FROM pair ORDER BY a LIMIT 2) AS p WHERE t.id = p.a",
+    values: [],
+  },
+  {
+    text: "WITH w AS (SELECT id FROM t WHERE n = 1 ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED) UPDATE t SET n = 5 FROM w WHERE t.id = w.id RETURNING t.id",
+    values: [1],
+  },
+  { text: "UPDATE t SET n = new.v FROM pair AS new WHERE new.a = t.id", values: [] },
+  {
     text: "UPDATE t SET n = 5 FROM generate_series(1, 3) AS g(i) WHERE t.id = g.i -- WHERE false",
     values: [],
   },

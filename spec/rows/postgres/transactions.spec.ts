@@ -98,6 +98,38 @@ describe("what is told of a transaction", { skip: noServer }, () => {
   });
 });
 
+describe("an upsert to partitions", { skip: noServer }, () => {
+  const db = database(
+    "partitions",
+    `CREATE TABLE p (id int PRIMARY KEY, n int) PARTITION BY RANGE (id); CREATE TABLE t (id int PRIMARY KEY, n int);
+     CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM (0) TO (100); INSERT INTO p VALUES (1, 1), (2, 2); INSERT INTO t VALUES (1, 1);`,
+  );
+
+  it("tells inserted rows from updated ones, whatever was updated, or was not, in front of them", async () => {
+    const upsert = "ON CONFLICT (id) DO UPDATE SET n = excluded.n";
+    assert.deepEqual(
+      await run(
+        db,
+        "BEGIN",
+        "UPDATE t SET n = 2",
+        `INSERT INTO p VALUES (3, 3), (1, 4), (4, 4) ${upsert}`,
+        `INSERT INTO p VALUES (2, 5), (5, 5) ${upsert} WHERE p.n > 100`,
+        "COMMIT",
+      ),
+      [
+        [
+          "success",
+          ["update", "t", { id: 1, n: 1 }, { id: 1, n: 2 }],
+          ["insert", "p", null, { id: 3, n: 3 }],
+          ["update", "p", { id: 1, n: 1 }, { id: 1, n: 4 }],
+          ["insert", "p", null, { id: 4, n: 4 }],
+          ["insert", "p", null, { id: 5, n: 5 }],
+        ],
+      ],
+    );
+  });
+});
+
 describe("what cannot be told row by row", { skip: noServer }, () => {
   const db = database(
     "untold",

@@ -35,7 +35,7 @@ export interface TableFacts {
   readonly untold: string | null;
   readonly partitioned: boolean;
   readonly temporary: boolean;
-  /** Row triggers that run before an UPDATE: they may skip a row. */
+  /** Row triggers that run before an UPDATE, of its partitions too: they may skip a row. */
   readonly beforeUpdate: boolean;
   readonly lockable: boolean;
   readonly key: readonly { readonly column: string; readonly equals: string }[];
@@ -62,7 +62,10 @@ SELECT pg_catalog.json_build_object(
   'readable', pg_catalog.has_table_privilege(c.oid, 'SELECT'),
   'lockable', pg_catalog.has_any_column_privilege(c.oid, 'UPDATE'),
   'before_update', EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t
-    WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 19 = 19),
+    WHERE NOT t.tgisinternal AND t.tgtype & 19 = 19 AND t.tgrelid IN (
+      WITH RECURSIVE tree(oid) AS (
+        SELECT c.oid UNION ALL SELECT h.inhrelid FROM tree JOIN pg_catalog.pg_inherits h ON h.inhparent = tree.oid)
+      SELECT oid FROM tree)),
   'key', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, en.nspname, o.oprname) ORDER BY k.place)
     FROM (SELECT i.* FROM pg_catalog.pg_index i
         WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid

@@ -15,6 +15,7 @@ import type { SqlParser } from "./parser.js";
 import { readStatements, type RowStatement, type Statement, type TableRef, type Verb } from "./read.js";
 import { rewrite, scansOneTable, type RewriteFacts } from "./rewrite.js";
 import type { Insertion } from "./splice.js";
+import { walk } from "./tree.js";
 import type { Steps } from "./steps.js";
 import { TruncateSteps } from "./truncate.js";
 
@@ -193,7 +194,7 @@ export class Planner {
   #form(statement: RowStatement, knowledge: Knowledge): Form | null {
     const facts = knowledge.facts(statement.table);
     if (!facts || facts.untold !== null || !this.#scope.includes(facts.table)) return null;
-    const returnsOld = knowledge.version >= RETURNING_OLD_VERSION;
+    const returnsOld = knowledge.version >= RETURNING_OLD_VERSION && !namesOldOrNew(statement);
     if (!returnsOld && !canBeTold(statement, facts, knowledge)) return null;
     const changesKey = targetsOf(statement).some((column) => facts.unique.has(column));
     return {
@@ -288,7 +289,29 @@ function canBeTold(statement: RowStatement, facts: TableFacts, knowledge: Knowle
   // FROM and WHERE are evaluated twice: what is volatile in them would say two different things.
   const twice = statement.node.fromClause !== undefined;
   if (twice && knowledge.volatile(statement.calls) !== false && statement.calls.length > 0) return false;
+  if (twice && picksRows(statement)) return false;
   return facts.lockable && facts.key.length > 0;
+}
+
+/** Which rows LIMIT, TABLESAMPLE and SKIP LOCKED take may be others each time. */
+const pick = /"(?:limitCount|limitOffset|lockingClause|RangeTableSample)":/;
+
+/** True if a second look at FROM and WHERE may find other rows. What WITH has found is kept, unless the text forbids that. */
+function picksRows({ node: { fromClause, whereClause, withClause } }: RowStatement): boolean {
+  const again = (withClause?.ctes ?? []).filter(
+    (cte) => "CommonTableExpr" in cte && cte.CommonTableExpr.ctematerialized === "CTEMaterializeNever",
+  );
+  return pick.test(JSON.stringify([fromClause, whereClause, again]));
+}
+
+/** True if `old` or `new` is one of the statement's own tables, and so not what RETURNING would give by that name. */
+function namesOldOrNew({ node }: RowStatement): boolean {
+  let found = false;
+  walk({ from: node.fromClause }, (_, fields) => {
+    const { relname, alias } = fields as { relname?: string; alias?: { aliasname?: string } };
+    found ||= /^(?:old|new)$/.test(alias?.aliasname ?? relname ?? "");
+  });
+  return found;
 }
 
 /** The columns that an UPDATE, or the UPDATE of an upsert, sets. */

@@ -18,7 +18,7 @@ import { quoted, quotedTable } from "./names.js";
 import type { SqlParser, Token } from "./parser.js";
 import type { RowStatement, Verb } from "./read.js";
 import { sliceBytes, splice, type Insertion } from "./splice.js";
-import { andWith, innerSelect, selectOf, subselectWith } from "./tree-parts.js";
+import { andWith, innerSelect, selectOf, subselectWith, withAnd } from "./tree-parts.js";
 import { sameTree, walk } from "./tree.js";
 
 /** What a rewriting must know of the table. */
@@ -45,6 +45,8 @@ export const OLD_ROW = `${MARK}_old`;
 export const NEW_ROW = `${MARK}_new`;
 
 const SETTING = "'activity_audit.before'";
+/** Of upserts to partitioned tables: empty but between the WHERE and the RETURNING of one row. */
+const CONFLICT_SETTING = "'activity_audit.conflict'";
 
 /**
  * The text with these of its statements rewritten, or `null` if that cannot be proved to be the same otherwise.
@@ -138,7 +140,8 @@ function editInsert(context: EditContext): Edit {
   if (facts.returnsOld) return returning(context, node, [], [rowOf("old", OLD_ROW), rowOf("new", NEW_ROW)]);
 
   const update = clauses.find("UPDATE", clauses.find("DO", clauses.indexAt(conflict.location ?? 0)));
-  const { insertions, whereClause } = keeping(context, conflict.whereClause, update);
+  const keep = facts.partitioned ? keepingLast : keeping;
+  const { insertions, whereClause } = keep(context, conflict.whereClause, update);
   const changed = { ...node, onConflictClause: { ...conflict, whereClause } };
   return returning(context, changed as RowStatement["node"], insertions, upsertRows(reference, facts));
 }
@@ -163,6 +166,24 @@ function keeping(
   return { insertions, whereClause: andWith(parser, keep, given) };
 }
 
+/** The same, but only for a row that is going to be changed: ON CONFLICT takes a WHERE apart in its own order. */
+function keepingLast(
+  { statement, clauses, parser }: EditContext,
+  given: Node | undefined,
+  from: number,
+): { insertions: readonly Insertion[]; whereClause: Node | undefined } {
+  const row = `pg_catalog.row_to_json(${referenceOf(statement)}.*)::pg_catalog.text`;
+  const keep = `pg_catalog.set_config(${CONFLICT_SETTING}, ${row}, true) IS NOT NULL`;
+  const end = clauses.endBefore(clauses.find("RETURNING", from));
+  const { whereClause } = selectOf(parser, `SELECT WHERE ${keep}`);
+  if (!given) return { insertions: [{ at: end, text: ` WHERE ${keep}` }], whereClause };
+  const insertions = [
+    { at: clauses.endOf(clauses.find("WHERE", from)), text: " (" },
+    { at: end, text: `) AND ${keep}` },
+  ];
+  return { insertions, whereClause: withAnd(given, whereClause!) };
+}
+
 /** What the setting holds when RETURNING looks. */
 const kept = `pg_catalog.current_setting(${SETTING}, true)`;
 
@@ -173,10 +194,10 @@ function upsertRows(reference: string, { partitioned }: RewriteFacts): string[] 
     return [old, rowOf(reference, NEW_ROW)];
   }
   return [
-    `NULLIF(${kept}, '') AS ${quoted(OLD_ROW)}`,
+    `NULLIF(pg_catalog.current_setting(${CONFLICT_SETTING}, true), '') AS ${quoted(OLD_ROW)}`,
     rowOf(reference, NEW_ROW),
     // Read above, and emptied for the next row, which may be an inserted one.
-    `pg_catalog.set_config(${SETTING}, '', true) AS ${quoted(`${MARK}_done`)}`,
+    `pg_catalog.set_config(${CONFLICT_SETTING}, '', true) AS ${quoted(`${MARK}_done`)}`,
   ];
 }
 

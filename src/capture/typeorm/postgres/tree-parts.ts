@@ -25,6 +25,13 @@ export function andWith(parser: SqlParser, added: string, given: Node): Node {
   return { BoolExpr: { ...BoolExpr, args: [...BoolExpr.args.slice(0, -1), given] } } as Node;
 }
 
+/** `(given) AND added`, as the parser makes it: what is in parentheses on the left is flattened. */
+export function withAnd(given: Node, added: Node): Node {
+  const { BoolExpr: known } = given as { BoolExpr?: { boolop: string; args: Node[] } };
+  const args = known?.boolop === "AND_EXPR" ? known.args : [given];
+  return { BoolExpr: { boolop: "AND_EXPR", args: [...args, added] } } as Node;
+}
+
 interface InnerSelect {
   readonly fromClause?: readonly Node[];
 }
