@@ -7,6 +7,7 @@ import type pg from "pg";
 import { faultSummaries } from "#dist/health";
 import { brief, database, noServer, type Told } from "./server.js";
 
+const mine = (text: string, n: number): pg.QueryConfig => ({ name: "mine", text, values: [n] });
 const update = "UPDATE t SET n = $1 WHERE id = $2";
 const changed = (from: unknown, to: unknown): unknown => [
   "success",
@@ -80,6 +81,21 @@ describe("a rewritten statement that comes again", { skip: noServer }, () => {
       await client.query("ALTER TABLE t DROP m, ALTER n TYPE int USING 0");
       for (const n of [1, 2, 3]) await client.query(update, [n, 1]);
       assert.deepEqual(brief(told).slice(-3), [changed(0, 1), changed(1, 2), changed(2, 3)]);
+    }));
+
+  it("lets a name of the application's have another text where the server has refused the first", () =>
+    captured(async (client, told) => {
+      await client.query("BEGIN");
+      await client.query("SAVEPOINT a");
+      await assert.rejects(client.query(mine("UPDATE t SET nope = $1", 1)), { code: "42703" });
+      await client.query("ROLLBACK TO a");
+      await client.query(mine("UPDATE t SET n = $1", 1));
+      await client.query(mine("UPDATE t SET n = $1", 2));
+      await assert.rejects(client.query(mine("UPDATE t SET n = 1 + $1", 3)), /must be unique/);
+      await client.query("COMMIT");
+      assert.deepEqual(brief(told), [
+        ["success", (changed(0, 1) as unknown[])[1], (changed(1, 2) as unknown[])[1]],
+      ]);
     }));
 
   it("gives the application its own errors, in the words and places of its text", () =>

@@ -6,15 +6,23 @@
  */
 import { guarded } from "../../../health.js";
 import {
+  isTimeout,
   queueLength,
   whenIdle,
   type PgClient,
   type PgConnection,
+  type PgError,
   type QueryConstructor,
   type QueryFunction,
   type Submittable,
 } from "./pg.js";
 import type { Ask } from "./steps.js";
+
+/** The call that waits for an answer, as far as it concerns the question. */
+interface Waiting {
+  readonly limit: unknown;
+  late(error: PgError): void;
+}
 
 export class Channel {
   readonly client: PgClient;
@@ -93,16 +101,23 @@ export class Channel {
   /**
    * A question of ours, on the application's connection, ahead of the call that waits for it. An error is told when the
    * server is ready again, which may be a packet later: by then it is known what became of the transaction.
+   *
+   * @param waiting - for how long the call that waits is to wait, if not as long as all others, and what to tell it then
    */
-  ask(text: string, values: readonly unknown[] = []): ReturnType<Ask> {
+  ask(text: string, values: readonly unknown[] = [], waiting?: Waiting): ReturnType<Ask> {
     return new Promise((resolve, reject) => {
+      const fail = (error: PgError): void => {
+        if (isTimeout(error)) waiting?.late(error);
+        void this.idle().then(() => reject(error));
+      };
       const config = { text, values, rowMode: "array", types: { getTypeParser: () => String } };
       const query = new this.Query(
         config,
         undefined,
         (error: unknown, result: { rows: (string | null)[][] }) =>
-          error ? void this.idle().then(() => reject(error as Error)) : resolve(result.rows),
+          error ? fail(error as PgError) : resolve(result.rows),
       );
+      if (waiting?.limit) query.query_timeout = waiting.limit;
       this.pass(query);
     });
   }

@@ -79,6 +79,11 @@ export class ConnectionState {
     else if (tag.command === "COMMIT") this.#commit("success");
   }
 
+  /** Of a cursor's rows, a part has come. */
+  portalSuspended(): void {
+    if (this.#active) this.#active.suspended = true;
+  }
+
   errorMessage(): void {
     if (this.#active) this.#active.failed = true;
   }
@@ -87,7 +92,7 @@ export class ConnectionState {
     const execution = this.#active;
     this.#active = null;
     this.status = status;
-    if (execution && execution.telling.how === "rows" && !execution.failed) this.add(execution.interrupted());
+    if (execution?.suspended && !execution.failed) this.add(execution.interrupted());
     if (status !== "I") return;
     // Outside of a transaction, or at the end of one: what is still here was the statement's own.
     if (execution?.failed) this.#buffer.rollback();

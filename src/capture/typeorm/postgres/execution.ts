@@ -46,6 +46,8 @@ export class Execution {
   #bytes = 0;
   /** An error was answered. */
   failed = false;
+  /** The statement has run, and not all of its rows were asked for yet. */
+  suspended = false;
   /** How many rows the last statement says it changed. */
   affected: number | null = null;
   /** The images before of the rows of the last statement, if all of them were kept. */
@@ -126,6 +128,7 @@ export class Execution {
     this.affected = tag.rows;
     this.images = this.#keptAll(telling) ? this.#rows.map(({ before }) => before ?? "") : null;
     this.#index += 1;
+    this.suspended = false;
     this.#forgetRows();
     return { changes, statement: this.plan.statement, parameters: () => this.parameters(), bytes };
   }

@@ -41,6 +41,8 @@ export interface DataRow {
 
 export interface PgError extends Error {
   code?: string;
+  /** As the server says it: `ERROR`, `FATAL`. */
+  severity?: string;
   position?: string | undefined;
   hint?: string | undefined;
   /** Where in the code that it ran. */
@@ -101,6 +103,22 @@ export function whenIdle(client: PgClient, connection: PgConnection): Promise<vo
 /** How many queries wait in pg's own queue; `undefined` if that cannot be told. */
 export function queueLength(client: PgClient): number | undefined {
   return (client._queryQueue ?? client.queryQueue)?.length;
+}
+
+/**
+ * `query_timeout` of our own BEGIN, COMMIT and ROLLBACK: the longest that a timer takes. pg takes a query that is late out
+ * of its queue, and a transaction of ours would stay open, with the application's next writes in it.
+ */
+export const NO_TIMEOUT = 2 ** 31 - 1;
+
+/** Whether it is the server's, and not pg's own or the socket's. */
+export function isOfServer(error: PgError): boolean {
+  return error.severity !== undefined;
+}
+
+/** Whether pg has given up waiting for the server. */
+export function isTimeout(error: PgError): boolean {
+  return error.message === "Query read timeout";
 }
 
 /** The state of the transaction that is open now; pg tells it since 8.16. */

@@ -28,6 +28,8 @@ import { Lane } from "./lane.js";
 import type { Library } from "./library.js";
 import { takesPart, writeOutbox } from "./outbox.js";
 import {
+  isOfServer,
+  NO_TIMEOUT,
   transactionStatus,
   type PgClient,
   type PgConnection,
@@ -107,6 +109,7 @@ export class Session {
       if (text === "DISCARD ALL" || text === "DEALLOCATE ALL") this.#names.discarded();
       this.#state.commandComplete(text);
     });
+    channel.listen<unknown>("portalSuspended", () => this.#state.portalSuspended());
     channel.listen<unknown>("errorMessage", () => this.#state.errorMessage());
     channel.listen<{ status?: string }>("readyForQuery", ({ status }) => {
       this.#state.readyForQuery((status ?? "I") as TransactionStatus);
@@ -270,12 +273,18 @@ export class Session {
     const { status } = this.#state;
     if (status === "E") return this.#run(call, { ...plan, steps: null });
     const own = status === "I";
-    const ask: Ask = (text, values) => this.#channel.ask(text, values);
+    let left = false;
+    const late = (error: PgError): void => {
+      if (!left) query.handleError(error, this.#channel.connection);
+      left = true;
+    };
+    const ask: Ask = (text, values) => this.#channel.ask(text, values, { limit: query.query_timeout, late });
     try {
       if (own) await this.#control("BEGIN");
       await steps.before(ask, valuesOf(query));
     } catch (error) {
       if (own) await this.#control("ROLLBACK").catch(() => {});
+      if (left) return;
       return this.#couldNotAsk(call, error as PgError, own);
     }
     const execution = new Execution(plan, context, this.#limits, valuesOf(query));
@@ -286,7 +295,8 @@ export class Session {
         unseen: call.unseen,
         retry: (error) => {
           if (!own || !ours || !refused(plan, error)) return false;
-          this.#again(call, error).then(done, done);
+          const fail = (): void => query.handleError(error, this.#channel.connection);
+          this.#again(call, error).catch(fail).finally(done);
           return true;
         },
         finish: (deliver, fail) => {
@@ -338,9 +348,11 @@ export class Session {
   /** What keeps us from asking keeps the statement from running: a lock timeout, a deadlock, a lost connection. */
   #couldNotAsk(call: Call, error: PgError, own: boolean): void {
     const { text, query } = call;
-    if (own || error.code === undefined)
+    // A statement that was cancelled, or has waited its time for a lock, must not be run after all.
+    const cancelled = /^(?:55P03|57014)$/.test(error.code ?? "");
+    if (!isOfServer(error) || (own && !cancelled))
       return this.#run(call, this.#library.planAsItIs(text, this.#known.identity));
-    // In the application's transaction the failure is final: it is told as the statement's own.
+    // Final, as any is in the application's transaction: it is told as the statement's own.
     query.handleError(asTheirs(error, text), this.#channel.connection);
   }
 
@@ -351,6 +363,7 @@ export class Session {
       const query = new this.#channel.Query(text, undefined, (error: unknown) =>
         error ? reject(error as Error) : resolve(),
       );
+      query.query_timeout = NO_TIMEOUT;
       const execution = new Execution(plan, undefined, this.#limits);
       intercept(query, true, execution, this.#state, this.#names, NOTHING_BESIDE);
       this.#channel.pass(query);

@@ -32,12 +32,13 @@ export class StatementNames {
   #count = 0;
   #generation = 0;
 
-  /** A named query is about to be sent with a rewritten text. */
-  stand(query: Submittable, connection: PgConnection, given: string, text: string): void {
+  /** A named query is about to be sent with a rewritten text; gives whether pg takes its name for prepared since now. */
+  stand(query: Submittable, connection: PgConnection, given: string, text: string): boolean {
     const { name } = query;
     const known = connection.parsedStatements;
-    if (typeof name !== "string" || name === "" || !known) return;
-    if (known[name] === undefined) {
+    if (typeof name !== "string" || name === "" || !known) return false;
+    const isNew = known[name] === undefined;
+    if (isNew) {
       known[name] = given;
       this.#pretended.add(name);
     }
@@ -47,6 +48,12 @@ export class StatementNames {
       this.#ours.set(text, ours);
     }
     query.name = ours;
+    return isNew;
+  }
+
+  /** It failed: the server may not have taken the text, and then another one may have the name. */
+  withdraw({ name }: Submittable, connection: PgConnection): void {
+    if (typeof name === "string" && this.#pretended.delete(name)) delete connection.parsedStatements?.[name];
   }
 
   /**
@@ -78,9 +85,10 @@ export class StatementNames {
 
   /** A query that got a name from `prepare` failed; gives whether it may not fail without one. */
   failed(text: string, error: PgError): boolean {
-    if (!outdated.test(error.code ?? "")) return false;
-    this.#unnamed.delete(text);
-    return true;
+    const mayFail = outdated.test(error.code ?? "");
+    // Where pg could not send the values, it has closed the statement.
+    if (mayFail || error.code === undefined) this.#unnamed.delete(text);
+    return mayFail;
   }
 
   /** The server has forgotten all names. */

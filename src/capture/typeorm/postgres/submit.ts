@@ -12,6 +12,7 @@ import { guarded } from "../../../health.js";
 import type { ConnectionState } from "./connection.js";
 import type { Execution } from "./execution.js";
 import {
+  isOfServer,
   portalOf,
   promiseOf,
   type DataRow,
@@ -124,6 +125,10 @@ export function intercept(
 ): void {
   const { plan } = execution;
   let prepared = false;
+  let stood = false;
+  let submitted = false;
+  /** The application has been told an error that is not the server's, and is told no more. */
+  let left = false;
   const rewritten = plan.insertions.length > 0;
   const restoreText = rewritten ? keepText(query) : null;
   const methods: Partial<Pick<Submittable, Handler>> = {};
@@ -160,10 +165,11 @@ export function intercept(
     if (rewritten) {
       setText(query, plan.text);
       const { generation } = interception;
-      if (own) names.stand(query, connection, plan.given, plan.text);
+      if (own) stood = names.stand(query, connection, plan.given, plan.text);
       if (own && plan.preparable && generation !== null)
         prepared = names.prepare(query, connection, plan.text, generation);
     } else if (own) names.plain(query, connection);
+    submitted = true;
     const error = inner("submit", connection);
     if (error) {
       state.abandon(execution);
@@ -173,14 +179,28 @@ export function intercept(
     return error;
   });
   replace("handleError", (error, connection) => {
+    // Of pg itself: it waits no longer (`query_timeout`), or could not send the values. Whatever the server has been sent,
+    // it answers, and what it changes is committed as any other.
+    if (left || (submitted && !isOfServer(error))) {
+      if (prepared) names.failed(plan.text, error);
+      if (!left) interception.failed(error);
+      left = true;
+      inner("handleError", error, connection);
+      return;
+    }
     if (rewritten) guarded("capture.postgres", () => translate(error, plan));
     restore();
+    if (stood) names.withdraw(query, connection);
     if (interception.retry(error, prepared && names.failed(plan.text, error))) return;
     interception.failed(error);
     query.handleError(error, connection);
   });
   replace("handleReadyForQuery", (connection) => {
     restore();
+    if (left) {
+      query.handleReadyForQuery(connection);
+      return;
+    }
     interception.finish(
       () => query.handleReadyForQuery(connection),
       (error) => query.handleError(error, connection),

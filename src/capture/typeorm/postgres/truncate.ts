@@ -25,7 +25,7 @@ export class TruncateSteps implements Steps {
       const name = quotedTable(facts.ref);
       await ask(`LOCK TABLE ${name} IN ACCESS EXCLUSIVE MODE`);
       const [row] = await ask(
-        `SELECT count(*) FROM (SELECT 1 FROM ${name} LIMIT ${COUNTED_ROWS + 1}) AS counted`,
+        `SELECT count(*)::pg_catalog.text FROM (SELECT 1 FROM ${name} LIMIT ${COUNTED_ROWS + 1}) AS counted`,
       );
       const count = Number(row?.[0]);
       this.#counts.set(facts, count > COUNTED_ROWS ? null : count);
