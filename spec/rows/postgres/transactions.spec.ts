@@ -134,7 +134,8 @@ describe("what cannot be told row by row", { skip: noServer }, () => {
   const db = database(
     "untold",
     `CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t SELECT i, i FROM generate_series(1, 9) AS i;
-     CREATE VIEW v AS SELECT * FROM t;
+     CREATE VIEW v AS SELECT * FROM t; CREATE VIEW vv AS SELECT id, n FROM v WHERE id > 0;
+     CREATE TABLE alone (id int); INSERT INTO alone VALUES (1); CREATE VIEW elsewhere AS SELECT * FROM alone;
      CREATE TABLE ruled (id int PRIMARY KEY); CREATE RULE r AS ON INSERT TO ruled DO ALSO INSERT INTO t VALUES (NEW.id, 0);
      CREATE TABLE secured (id int PRIMARY KEY, who text); ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
      CREATE POLICY p ON secured USING (who = current_user) WITH CHECK (true);
@@ -167,6 +168,15 @@ describe("what cannot be told row by row", { skip: noServer }, () => {
       assert.deepEqual(brief(told.splice(0)), [["success", expected]], text);
     }
     assert.deepEqual([await pool.query("UPDATE v SET n = 0 WHERE id = -1"), brief(told)].slice(1), [[]]);
+  });
+
+  it("names the recorded tables behind a view that is not recorded itself", async () => {
+    const { pool, told } = db.audited({ includes: ({ name }) => name === "t" });
+    await pool.query("INSERT INTO v VALUES (50, 0)");
+    await pool.query("UPDATE vv SET n = 5 WHERE id = 50");
+    await pool.query("DELETE FROM elsewhere");
+    const entry = ["success", ["statement", "t", 1]];
+    assert.deepEqual(brief(told), [entry, entry]);
   });
 
   it("a role that may not read the rows changes them as before", async () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { factsQuery, identityQuery, volatileQuery } from "./catalog.js";
-import type { Library } from "./library.js";
+import { identityOf, type Library } from "./library.js";
 import { quotedTable } from "./names.js";
 import type { Missing, Plan } from "./plan.js";
 import type { Ask } from "./steps.js";
@@ -43,19 +43,20 @@ export class Acquaintance {
 
   async #askIdentity(): Promise<string> {
     const [row] = await this.#ask(identityQuery);
-    const [user, schemas, version, process] = row ?? [];
+    const [user, schemas, replication, version, process] = row ?? [];
     // A pooler in between has a number of its own, and may give the next statement to another process of the server.
     this.direct = Number(process) === this.#process();
-    return this.#library.identity(user ?? "", schemas ?? "", Number(version));
+    return identityOf(user ?? "", schemas ?? "", replication ?? "", Number(version));
   }
 
   async #learn({ tables, calls }: Missing, identity: string): Promise<void> {
+    const { generation } = this.#library;
     for (const table of tables) {
       const [row] = await this.#ask(factsQuery, [quotedTable(table)]);
-      this.#library.learnTable(identity, table, row?.[0] ?? null);
+      this.#library.learnTable(identity, table, row?.[0] ?? null, generation);
     }
     if (calls.length === 0) return;
     const [row] = await this.#ask(volatileQuery, [calls]);
-    this.#library.learnVolatile(identity, calls, row?.[0] !== "false");
+    this.#library.learnVolatile(identity, calls, row?.[0] !== "false", generation);
   }
 }

@@ -36,6 +36,9 @@ function actionsOn(facts: TableFacts, effect: Effect): Action[] {
   });
 }
 
+/** So many rows are locked and read at most, because all of them are held: beyond, their tables are told by one entry each. */
+const MOST_ROWS = 50_000;
+
 /** All tables that the effect may reach, and those among them that are not known yet. */
 export function reach(
   root: TableFacts,
@@ -91,6 +94,9 @@ export class CascadeSteps implements Steps {
   /** Tables whose rows were, or may have been, changed without our seeing which. */
   readonly #unseen = new Set<TableFacts>();
   #own: readonly LockedRow[] = [];
+  #ownIds: ReadonlySet<string> = new Set();
+  /** How many more rows may be read. */
+  #room = MOST_ROWS;
 
   constructor(plan: CascadePlan) {
     this.#plan = plan;
@@ -99,12 +105,22 @@ export class CascadeSteps implements Steps {
   async before(ask: Ask, values: readonly unknown[]): Promise<void> {
     const { root, effect, lock } = this.#plan;
     if (!lock) return;
-    const rows = await ask(
+    const rows = await this.#lock(
+      ask,
       lock.text,
       lock.parameters.map((number) => values[number - 1]),
     );
     this.#own = rows.map((row) => lockedRow(root, row));
+    this.#ownIds = new Set(this.#own.map(({ id }) => id));
     await this.#follow(ask, root, effect, this.#own);
+  }
+
+  /** Locks and reads rows; none once there have been too many. */
+  async #lock(ask: Ask, text: string, values: readonly unknown[]): Promise<(string | null)[][]> {
+    if (this.#room < 0) return [];
+    const rows = await ask(`${text} LIMIT ${this.#room + 1}`, values);
+    this.#room -= rows.length;
+    return this.#room < 0 ? [] : rows;
   }
 
   async #follow(ask: Ask, facts: TableFacts, effect: Effect, rows: readonly LockedRow[]): Promise<void> {
@@ -116,7 +132,7 @@ export class CascadeSteps implements Steps {
         this.#unseen.add(child);
         continue;
       }
-      const found = await ask(lockReferring(facts, child, key, next), referredValues(key, rows));
+      const found = await this.#lock(ask, lockReferring(facts, child, key, next), referredValues(key, rows));
       const fresh = found.map((row) => lockedRow(child, row)).filter((row) => this.#add(child, row, next));
       await this.#follow(ask, child, next, fresh);
     }
@@ -125,7 +141,7 @@ export class CascadeSteps implements Steps {
   /** False if the row needs no further look. A row that is changed by one key and deleted by another is deleted. */
   #add(facts: TableFacts, row: LockedRow, effect: Effect): boolean {
     const deleted = effect.kind === "delete";
-    if (this.#own.some(({ id }) => id === row.id)) {
+    if (this.#ownIds.has(row.id)) {
       // The statement's own rows are told by its RETURNING; a second change of theirs is not.
       if (!deleted && this.#plan.effect.kind === "update") this.#unseen.add(facts);
       return false;
@@ -143,13 +159,17 @@ export class CascadeSteps implements Steps {
   async after(ask: Ask, answered: Answered): Promise<readonly RowChange[]> {
     const { context } = answered;
     const changes: RowChange[] = [];
-    const images = await this.#readChanged(ask);
+    // A row that was locked and then spared, by a trigger or because another look found others, spares those that refer to it.
+    const allGone = !this.#sparedRows(answered);
+    const images = await this.#readAgain(ask, (deleted) => !deleted || !allGone);
     for (const { facts, row, deleted } of this.#reached.values()) {
       const { table, readImage } = facts;
       if (!this.#plan.scope.includes(table)) continue;
       const before = readImage(row.json);
       const after = images.get(row.id);
-      if (deleted) changes.push({ op: "delete", table, before, after: null, context });
+      if (deleted && !allGone && facts.key.length === 0) this.#unseen.add(facts);
+      else if (deleted && after === undefined)
+        changes.push({ op: "delete", table, before, after: null, context });
       else if (after === undefined) this.#unseen.add(facts);
       else if (after !== row.json)
         changes.push({ op: "update", table, before, after: readImage(after), context });
@@ -166,18 +186,28 @@ export class CascadeSteps implements Steps {
 
   /** True if the statement changed rows that were not there yet when we locked. */
   #missedRows({ images, affected }: Answered): boolean {
-    if (!this.#plan.lock) return affected !== 0;
+    if (!this.#plan.lock || this.#room < 0) return affected !== 0;
     if (!images) return affected === null || affected > this.#own.length;
     const locked = new Set(this.#own.map(({ json }) => json));
     return images.some((image) => !locked.has(image));
   }
 
-  /** The rows that were changed and not deleted, as they are now, by the id that they had. */
-  async #readChanged(ask: Ask): Promise<Map<string, string>> {
+  /** True if the statement has not changed all the rows that we locked. */
+  #sparedRows({ images, affected }: Answered): boolean {
+    if (!images) return affected !== this.#ownIds.size;
+    const changed = new Set(images);
+    return this.#own.some(({ json }) => !changed.has(json));
+  }
+
+  /** Rows as they are now, by the id that they had. */
+  async #readAgain(ask: Ask, which: (deleted: boolean) => boolean): Promise<Map<string, string>> {
     const images = new Map<string, string>();
     const byTable = new Map<TableFacts, LockedRow[]>();
     for (const { facts, row, deleted } of this.#reached.values()) {
-      if (!deleted && facts.key.length > 0) byTable.set(facts, [...(byTable.get(facts) ?? []), row]);
+      if (!which(deleted) || facts.key.length === 0) continue;
+      const rows = byTable.get(facts);
+      if (rows) rows.push(row);
+      else byTable.set(facts, [row]);
     }
     for (const [facts, rows] of byTable) {
       const ids = new Map(rows.map((row) => [keyOf(facts, row), row.id]));

@@ -31,6 +31,8 @@ export interface TableFacts {
   /** The schema by its own name, also for the default one. */
   readonly ref: TableRef;
   readonly oid: string;
+  /** The tables that a view reads, and may write to. */
+  readonly bases: readonly TableName[];
   /** Why its rows cannot be told, or `null`. */
   readonly untold: string | null;
   readonly partitioned: boolean;
@@ -109,14 +111,26 @@ SELECT pg_catalog.json_build_object(
       JOIN pg_catalog.pg_class k ON k.oid = f.conrelid
       JOIN pg_catalog.pg_namespace kn ON kn.oid = k.relnamespace
       WHERE f.contype = 'f' AND f.confrelid = c.oid AND (f.conparentid = 0 OR c.relispartition)
-        AND NOT k.relispartition)
+        AND NOT k.relispartition
+        AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g WHERE g.tgconstraint = f.oid AND g.tgrelid = c.oid
+          AND g.tgenabled::text NOT IN ('A',
+            CASE pg_catalog.current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END))),
+  'bases', CASE WHEN c.relkind = 'v' THEN (
+    WITH RECURSIVE reads(oid) AS (
+      SELECT c.oid
+      UNION SELECT d.refobjid FROM reads JOIN pg_catalog.pg_rewrite w ON w.ev_class = reads.oid
+        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
+          AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass)
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_array(bn.nspname, b.relname) ORDER BY bn.nspname, b.relname)
+    FROM reads JOIN pg_catalog.pg_class b ON b.oid = reads.oid JOIN pg_catalog.pg_namespace bn ON bn.oid = b.relnamespace
+    WHERE b.relkind IN ('r', 'p', 'f')) END
 )::text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = pg_catalog.to_regclass($1)`;
 
-/** Who runs the statement, and where it looks for names. The same for most connections of a pool. */
+/** Who runs the statement, where it looks for names, and whether foreign keys act. The same for most connections of a pool. */
 export const identityQuery =
-  "SELECT current_user::text, pg_catalog.current_schemas(true)::text, pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid()::text";
+  "SELECT current_user::text, pg_catalog.current_schemas(true)::text, pg_catalog.current_setting('session_replication_role'), pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid()::text";
 
 /** Which of these functions and operators are volatile, under any schema and with any arguments. */
 export const volatileQuery = `
@@ -141,6 +155,7 @@ interface Answer {
   readonly unique: readonly string[] | null;
   readonly types: Readonly<Record<string, string>> | null;
   readonly sql_types: Readonly<Record<string, string>> | null;
+  readonly bases: readonly (readonly [string, string])[] | null;
   readonly inbound:
     | readonly {
         readonly schema: string;
@@ -157,9 +172,13 @@ interface Answer {
 /** @param defaultSchema - the schema that `TableName` leaves out */
 export function factsOf(json: string, defaultSchema: string): TableFacts {
   const answer = JSON.parse(json) as Answer;
-  const [schema, name] = answer.root ?? [answer.schema, answer.name];
+  const tableName = ([schema, name]: readonly [string, string]): TableName => ({
+    schema: schema === defaultSchema ? null : schema,
+    name,
+  });
   return {
-    table: { schema: schema === defaultSchema ? null : schema, name },
+    table: tableName(answer.root ?? [answer.schema, answer.name]),
+    bases: (answer.bases ?? []).map(tableName),
     ref: { schema: answer.schema, name: answer.name },
     oid: answer.oid,
     untold: whyUntold(answer),

@@ -14,8 +14,15 @@ import type { SqlParser } from "./parser.js";
 import { Planner, type Knowledge, type Missing, type Plan } from "./plan.js";
 import { readStatements, type TableRef } from "./read.js";
 
-/** So many texts are kept; an application has some hundreds. */
+/** So many short texts are kept. */
 const MAX_TEXTS = 5000;
+/**
+ * Characters of the plans that are kept, under all identities together: an application has some hundreds of short texts, but
+ * one that writes its values into them, or has a role a tenant, has ever new ones.
+ */
+const MAX_CHARACTERS = 32 * 1024 * 1024;
+/** What a plan takes beside its texts, with its part of what is known of tables. */
+const PLAN_CHARACTERS = 1000;
 
 export interface LibraryOptions {
   readonly parser: Promise<SqlParser>;
@@ -36,6 +43,9 @@ export class Library {
   readonly ready: Promise<void>;
   readonly #options: LibraryOptions;
   readonly #rooms = new Map<string, Room>();
+  /** All plans that are kept, the oldest first, each with its identity. */
+  readonly #kept = new Map<Plan, string>();
+  #characters = 0;
   readonly #controls = new Map<string, boolean>();
   /** Another one whenever tables were altered. */
   generation = 0;
@@ -57,20 +67,13 @@ export class Library {
     return this.#planner !== null;
   }
 
-  /** The key of what is learned under this role and search path. */
-  identity(user: string, schemas: string, version: number): string {
-    const identity = JSON.stringify([user, schemas]);
-    if (!this.#rooms.has(identity)) this.#rooms.set(identity, new Room(version));
-    return identity;
-  }
-
   /** The way to run a text, or what must be learned first. */
   plan(text: string, identity: string): Plan | Missing {
     const room = this.#room(identity);
     const known = room.plans.get(text);
     if (known) return known;
     const plan = this.#planned().plan(text, room);
-    if (!("tables" in plan)) keep(room.plans, text, plan);
+    if (!("tables" in plan)) this.#keep(identity, plan);
     return plan;
   }
 
@@ -78,14 +81,18 @@ export class Library {
     return this.#planned().planAsItIs(text, identity === null ? new Room(0) : this.#room(identity));
   }
 
-  /** True if a text steers the transaction and does nothing else: it needs no table to be known. */
+  /**
+   * True if a text steers the transaction or the session, or defines, and does nothing else: it needs no table to be known. And
+   * nothing may be asked: SET TRANSACTION must come before any query of its transaction.
+   */
   isControl(text: string): boolean {
     if (text.length > 200) return false;
     let control = this.#controls.get(text);
     if (control === undefined) {
       const statements = this.#parser ? readStatements(this.#parser, text) : null;
-      control = statements?.every(({ kind }) => /^(?:control|twoPhase|other)$/.test(kind)) ?? false;
-      keep(this.#controls, text, control);
+      control = statements?.every(({ kind }) => needsNoTable.test(kind)) ?? false;
+      this.#controls.set(text, control);
+      if (this.#controls.size > MAX_TEXTS) this.#controls.delete(this.#controls.keys().next().value!);
     }
     return control;
   }
@@ -93,22 +100,45 @@ export class Library {
   /** From now on this text is run as it is: rewritten, the server refused it. */
   giveUp(text: string, identity: string | null, error: unknown): void {
     fault("capture.postgres_rewrite", error);
-    if (identity !== null) keep(this.#room(identity).plans, text, this.planAsItIs(text, identity));
+    if (identity !== null) this.#keep(identity, this.planAsItIs(text, identity));
   }
 
-  learnTable(identity: string, table: TableRef, json: string | null): void {
+  /** @param generation - the one in which it was asked: what was true before is not learned after */
+  learnTable(identity: string, table: TableRef, json: string | null, generation: number): void {
     const facts = json === null ? null : factsOf(json, this.#options.defaultSchema);
-    this.#room(identity).learnTable(table, facts);
+    if (generation === this.generation) this.#room(identity).learnTable(table, facts);
   }
 
-  learnVolatile(identity: string, calls: readonly string[], volatile: boolean): void {
-    this.#room(identity).learnVolatile(calls, volatile);
+  /** @param generation - as for `learnTable` */
+  learnVolatile(identity: string, calls: readonly string[], volatile: boolean, generation: number): void {
+    if (generation === this.generation) this.#room(identity).learnVolatile(calls, volatile);
   }
 
   /** Tables were created, altered or dropped. */
   forgetTables(): void {
     this.generation += 1;
-    for (const room of this.#rooms.values()) room.forget();
+    this.#rooms.clear();
+    this.#kept.clear();
+    this.#characters = 0;
+  }
+
+  /** A session is not the same any more: its temporary tables may be gone, and are under no other identity. */
+  leave(identity: string | null): void {
+    if (identity?.includes("pg_temp_")) this.#rooms.delete(identity);
+  }
+
+  #keep(identity: string, plan: Plan): void {
+    this.#room(identity).plans.set(plan.given, plan);
+    this.#kept.set(plan, identity);
+    this.#characters += charactersOf(plan);
+    for (const [oldest, of] of this.#kept) {
+      if (this.#characters <= MAX_CHARACTERS || oldest === plan) return;
+      this.#kept.delete(oldest);
+      this.#characters -= charactersOf(oldest);
+      const room = this.#rooms.get(of);
+      if (room?.plans.get(oldest.given) === oldest) room.plans.delete(oldest.given);
+      if (room?.plans.size === 0) this.#rooms.delete(of);
+    }
   }
 
   #planned(): Planner {
@@ -117,9 +147,25 @@ export class Library {
   }
 
   #room(identity: string): Room {
-    return this.#rooms.get(identity) ?? new Room(0);
+    let room = this.#rooms.get(identity);
+    if (!room) {
+      room = new Room(versionOf(identity));
+      this.#rooms.set(identity, room);
+    }
+    return room;
   }
 }
+
+/** The key of what is learned under this role and search path, and whether foreign keys act. */
+export function identityOf(user: string, schemas: string, replication: string, version: number): string {
+  return JSON.stringify([user, schemas, replication, version]);
+}
+
+const versionOf = (identity: string): number => (JSON.parse(identity) as unknown[]).at(-1) as number;
+
+const charactersOf = ({ given, text }: Plan): number => given.length + text.length + PLAN_CHARACTERS;
+
+const needsNoTable = /^(?:control|twoPhase|session|definition|other)$/;
 
 /** What is known under one identity. */
 class Room implements Knowledge {
@@ -147,18 +193,4 @@ class Room implements Knowledge {
   learnVolatile(calls: readonly string[], volatile: boolean): void {
     this.#volatile.set(calls.join("\n"), volatile);
   }
-
-  forget(): void {
-    this.plans.clear();
-    this.#tables.clear();
-    this.#volatile.clear();
-  }
-}
-
-/** Keeps an entry; the oldest one goes when there are too many. */
-function keep<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  map.set(key, value);
-  if (map.size <= MAX_TEXTS) return;
-  const oldest = map.keys().next();
-  if (!oldest.done) map.delete(oldest.value);
 }

@@ -232,8 +232,11 @@ export class Planner {
   }
 
   #count(tables: readonly TableRef[], verb: Verb | null, knowledge: Knowledge): Telling {
-    const named = tables.map((ref) => knowledge.facts(ref)?.table ?? this.#byName(ref));
-    const included = named.filter((table) => this.#scope.includes(table));
+    const included = tables.flatMap((ref) => {
+      const { table, bases } = knowledge.facts(ref) ?? { table: this.#byName(ref), bases: [] };
+      const named = this.#scope.includes(table) ? [table] : bases;
+      return named.filter((one) => this.#scope.includes(one));
+    });
     return included.length > 0 ? { how: "count", tables: included, verb } : { how: "nothing" };
   }
 

@@ -84,6 +84,9 @@ function readStatement(raw: RawStmt): Statement {
     : { kind: "other" };
 }
 
+/** Settings that decide who we are, where names are looked up, and whether foreign keys act. */
+const ofSession = /^(?:role|session_authorization|search_path|row_security|session_replication_role)$/i;
+
 const readers: Record<string, (node: never, raw: RawStmt) => Statement> = {
   InsertStmt: (node: InsertStmt, raw) => readRowStatement("insert", node, raw),
   UpdateStmt: (node: UpdateStmt, raw) => readRowStatement("update", node, raw),
@@ -185,7 +188,9 @@ function nestedChange(tree: unknown): Statement {
 }
 
 function isExecutedExplain(options: Node[] | undefined): boolean {
-  return (options ?? []).some((option) => "DefElem" in option && option.DefElem.defname === "analyze");
+  const analyze = options?.findLast((option) => "DefElem" in option && option.DefElem.defname === "analyze");
+  // ANALYZE is `true`, `on`, a number, or nothing.
+  return analyze !== undefined && !/"sval":"(?:false|off)"|"Integer":\{\}/i.test(JSON.stringify(analyze));
 }
 
 function callsOf(tree: unknown): string[] {

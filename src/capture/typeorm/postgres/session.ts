@@ -78,6 +78,7 @@ export class Session {
     this.#known = new Acquaintance(library, () => client.processID, ask);
     this.#state = new ConnectionState(this.#intents ?? sink, library.limits, library.prepared, (what) => {
       if (what === "tables") library.forgetTables();
+      else library.leave(this.#known.identity);
       this.#known.identity = null;
     });
     this.#state.status = transactionStatus(client);
