@@ -90,6 +90,18 @@ const asGiven: Record<string, unknown[]> = {
   "EXPLAIN ANALYZE UPDATE t SET n = 4 WHERE id = 21": [["statement", "t", null]],
   "EXPLAIN UPDATE t SET n = 4 WHERE id = 21": [],
   "UPDATE t SET n = u.n FROM (SELECT random() AS n) u WHERE id = 21": [["statement", "t", 1]],
+  "UPDATE t SET n = l.n FROM (SELECT n FROM o LIMIT 1) l WHERE id = 21": [["statement", "t", 1]],
+  "UPDATE t SET n = 5 FROM o TABLESAMPLE SYSTEM (100) WHERE t.id = 21": [["statement", "t", 1]],
+  "UPDATE t SET n = 5 FROM o WHERE t.id IN (SELECT 21 FROM o FOR UPDATE SKIP LOCKED)": [
+    ["statement", "t", 1],
+  ],
+  "EXPLAIN (ANALYZE off) UPDATE t SET n = 4 WHERE id = 21": [],
+  "CREATE TABLE moved AS WITH w AS (UPDATE t SET n = 4 WHERE id = 21 RETURNING id) SELECT id FROM w": [
+    ["statement", "t", null],
+  ],
+  "WITH w AS (UPDATE t SET n = 4 WHERE id = 21 RETURNING id) SELECT id INTO moved_too FROM w": [
+    ["statement", "t", null],
+  ],
   'SELECT 1 AS "~audit"; UPDATE t SET n = 5 WHERE id = 21': [["statement", "t", 1]],
   "CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)": [["statement", "later", 1]],
   "PREPARE p AS UPDATE t SET n = $1 WHERE id = 21": [],

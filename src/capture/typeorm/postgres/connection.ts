@@ -11,7 +11,6 @@ import type { StatementChanges } from "../bulk.js";
 import type { ChangeSink, FamilyLimits, RowChange } from "../family.js";
 import { TransactionBuffer } from "../transaction.js";
 import { readTag, type Execution, type Tag } from "./execution.js";
-import type { Telling } from "./plan.js";
 import type { Statement } from "./read.js";
 
 /** The last byte of ReadyForQuery: idle, in a transaction, in a failed one. */
@@ -26,7 +25,10 @@ export class ConnectionState {
   readonly #forget: (what: "tables" | "identity") => void;
   readonly #buffer: TransactionBuffer;
   #active: Execution | null = null;
+  /* What was forgotten in the open transaction is learned anew for it, and is something else again when it ends: SET LOCAL
+     ends with it, a rollback takes all back, and only from the commit on do other connections see other tables. */
   #identityIsLocal = false;
+  #tablesAreLocal = false;
   status: TransactionStatus = "I";
 
   constructor(
@@ -73,8 +75,9 @@ export class ConnectionState {
     const tag = readTag(text);
     const { telling } = execution;
     this.add(execution.answered(tag));
+    if (telling.how === "count" && telling.defines === true) this.#forgetting("tables");
     if (telling.how === "control") this.#control(telling.statement, tag, execution);
-    else if (telling.how === "forget") this.#forgetting(telling);
+    else if (telling.how === "forget") this.#forgetting(telling.what);
     // A text that could not be read may be a COMMIT all the same.
     else if (tag.command === "COMMIT") this.#commit("success");
   }
@@ -97,8 +100,9 @@ export class ConnectionState {
     // Outside of a transaction, or at the end of one: what is still here was the statement's own.
     if (execution?.failed) this.#buffer.rollback();
     else this.#commit("success");
-    if (this.#identityIsLocal) this.#forget("identity");
+    this.#forgetLocal();
     this.#identityIsLocal = false;
+    this.#tablesAreLocal = false;
   }
 
   /** The connection is gone. What was about to be committed may be; what was not is rolled back. */
@@ -117,6 +121,7 @@ export class ConnectionState {
     if (execution?.pending && alone) this.add(execution.interrupted());
     if ((committing && !execution?.failed) || alone) this.#commit("unknown");
     this.#buffer.rollback();
+    this.#forgetLocal();
   }
 
   /** Adds changes to the open transaction, or to that of the statement under way. */
@@ -147,7 +152,10 @@ export class ConnectionState {
       this.#open();
       this.#buffer.savepoint(name);
     } else if (action === "release") this.#buffer.release(name);
-    else if (action === "rollbackTo") this.#buffer.rollbackTo(name);
+    else if (action === "rollbackTo") {
+      this.#buffer.rollbackTo(name);
+      this.#forgetLocal();
+    }
   }
 
   /** @param tag - the answer; `null` if the connection broke before there was one */
@@ -164,9 +172,14 @@ export class ConnectionState {
     if (action === "commit" && changes.length > 0) this.#sink.committed(changes, tag ? "success" : "unknown");
   }
 
-  #forgetting({ what }: Telling & { how: "forget" }): void {
+  #forgetting(what: "tables" | "identity"): void {
     this.#forget(what);
-    // SET LOCAL, and any SET in a transaction that is rolled back, end with it.
     if (what === "identity") this.#identityIsLocal = true;
+    else this.#tablesAreLocal = true;
+  }
+
+  #forgetLocal(): void {
+    if (this.#identityIsLocal) this.#forget("identity");
+    if (this.#tablesAreLocal) this.#forget("tables");
   }
 }

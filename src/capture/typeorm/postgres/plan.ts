@@ -43,6 +43,8 @@ export interface CountTelling {
   readonly verb: Verb | null;
   /** It runs code that may commit by itself, or could not be read. */
   readonly commits?: boolean;
+  /** It makes what is known of tables out of date. */
+  readonly defines?: boolean;
 }
 
 export interface Plan {
@@ -77,6 +79,9 @@ export interface Knowledge {
 /** The statement's table where the text does not name one. */
 export const UNKNOWN_TABLE: TableName = { schema: null, name: "*" };
 
+/** Of a text that the parser refuses. */
+const unread: CountTelling = { how: "count", tables: [], verb: null, commits: true, defines: true };
+
 const FIRST_VERSION = 120000;
 const RETURNING_OLD_VERSION = 180000;
 
@@ -94,10 +99,15 @@ export class Planner {
   plan(sql: string, knowledge: Knowledge): Plan | Missing {
     const statements = readStatements(this.#parser, sql);
     // A text that the parser refuses is most likely refused by the server too; if not, its answer tells.
-    if (!statements) return this.#asItIs(sql, [{ how: "count", tables: [], verb: null, commits: true }]);
+    if (!statements) return this.#asItIs(sql, [unread]);
     const missing = this.#missing(statements, knowledge);
     if (missing.tables.length > 0 || missing.calls.length > 0) return missing;
-    const mixed = statements.some(({ kind }) => kind === "definition" || kind === "session");
+    const mixed = statements.some(
+      (statement) =>
+        statement.kind === "definition" ||
+        statement.kind === "session" ||
+        (statement.kind === "opaque" && statement.defines === true),
+    );
     const forms = statements.map((statement) =>
       statement.kind === "rows" && !(mixed && statements.length > 1)
         ? this.#form(statement, knowledge)
@@ -143,7 +153,7 @@ export class Planner {
   /** Run unchanged, told by the server's answers only. */
   planAsItIs(sql: string, knowledge: Knowledge): Plan {
     const statements = readStatements(this.#parser, sql);
-    if (!statements) return this.#asItIs(sql, [{ how: "count", tables: [], verb: null, commits: true }]);
+    if (!statements) return this.#asItIs(sql, [unread]);
     return this.#asItIs(
       sql,
       statements.map((statement) => this.#untold(statement, knowledge)),
@@ -222,10 +232,15 @@ export class Planner {
         return this.#count([statement.table], statement.verb, knowledge);
       case "truncate":
         return this.#count(statement.tables, null, knowledge);
-      case "opaque":
-        return statement.tables.length === 0
-          ? { how: "count", tables: [], verb: null, commits: statement.commits ?? false }
-          : this.#count(statement.tables, null, knowledge);
+      case "opaque": {
+        const { tables, commits = false, defines = false } = statement;
+        const telling: Telling =
+          tables.length === 0
+            ? { how: "count", tables: [], verb: null, commits }
+            : this.#count(tables, null, knowledge);
+        if (!defines) return telling;
+        return telling.how === "count" ? { ...telling, defines } : { how: "forget", what: "tables" };
+      }
       default:
         return { how: "nothing" };
     }

@@ -45,7 +45,13 @@ export type Statement =
    * Changes rows in a way that cannot be taken apart. No tables: the text does not name them; then it may be code
    * that commits by itself.
    */
-  | { readonly kind: "opaque"; readonly tables: readonly TableRef[]; readonly commits?: boolean }
+  | {
+      readonly kind: "opaque";
+      readonly tables: readonly TableRef[];
+      readonly commits?: boolean;
+      /** Makes what we know of tables out of date, too. */
+      readonly defines?: boolean;
+    }
   | RowStatement;
 
 /** The statements of a text, or `null` where PostgreSQL's parser refuses it. */
@@ -61,7 +67,7 @@ export function readStatements(parser: SqlParser, sql: string): readonly Stateme
 
 /* Words that every statement needs which changes rows, transactions, tables or the session. */
 const notARead =
-  /\b(insert|update|delete|merge|truncate|copy|call|do|execute|prepare|begin|start|commit|end|rollback|abort|savepoint|release|create|alter|drop|into|set|reset|discard|set_config|reassign|import|analyze|explain|refresh)\b/i;
+  /\b(insert|update|delete|merge|truncate|copy|call|do|execute|prepare|begin|start|commit|end|rollback|abort|savepoint|release|create|alter|drop|into|set|reset|discard|set_config|grant|revoke|reassign|import|analyze|explain|refresh)\b/i;
 
 /**
  * True if a text surely changes nothing that concerns us, without parsing it: it holds none of the words
@@ -103,22 +109,43 @@ const readers: Record<string, (node: never, raw: RawStmt) => Statement> = {
   MergeStmt: nestedChange,
   ExplainStmt: (node: { query?: Node; options?: Node[] }) =>
     isExecutedExplain(node.options) ? nestedChange(node.query) : { kind: "other" },
-  CreateTableAsStmt: () => ({ kind: "definition" }),
+  CreateTableAsStmt: ({ query }: { query?: Node }) => defining(query),
   CallStmt: () => ({ kind: "opaque", tables: [], commits: true }),
-  DoStmt: () => ({ kind: "opaque", tables: [], commits: true }),
+  DoStmt: (node: unknown) => ({
+    kind: "opaque",
+    tables: [],
+    commits: true,
+    defines: /\b(?:alter|create|drop|execute)\b/i.test(JSON.stringify(node)),
+  }),
   ExecuteStmt: () => opaque([]),
   VariableSetStmt: (node: { name?: string; kind?: string }) =>
-    !node.name || /^(role|session_authorization|search_path|row_security)$/.test(node.name)
-      ? { kind: "session" }
-      : { kind: "other" },
+    !node.name || ofSession.test(node.name) ? { kind: "session" } : { kind: "other" },
   DiscardStmt: () => ({ kind: "session" }),
 };
 
+/** Makes a table of what a query gives, which may change rows itself. */
+function defining(query: unknown): Statement {
+  const change = nestedChange(query);
+  return change.kind === "opaque" ? { ...change, defines: true } : { kind: "definition" };
+}
+
 function readSelect(node: { intoClause?: { rel?: RangeVar } }): Statement {
-  if (node.intoClause) return { kind: "definition" };
+  if (node.intoClause) return defining(node);
   const change = nestedChange(node);
   if (change.kind === "opaque") return change;
-  return callsOf(node).includes("set_config") ? { kind: "session" } : change;
+  return setsSession(node) ? { kind: "session" } : change;
+}
+
+/** True if a `set_config` may concern such a setting; most are the application's own, one a transaction. */
+function setsSession(tree: unknown): boolean {
+  let found = false;
+  walk(tree, (type, fields) => {
+    if (type !== "FuncCall" || !callsOf({ FuncCall: fields }).includes("set_config")) return;
+    const [setting] = (fields.args ?? []) as { A_Const?: { sval?: { sval?: string } } }[];
+    const name = setting?.A_Const?.sval?.sval;
+    found ||= name === undefined || ofSession.test(name);
+  });
+  return found;
 }
 
 const controls: Record<string, ControlAction> = {

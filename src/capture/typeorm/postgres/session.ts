@@ -37,7 +37,7 @@ import {
   type QueryConstructor,
   type Submittable,
 } from "./pg.js";
-import type { Plan } from "./plan.js";
+import type { Plan, Telling } from "./plan.js";
 import { surelyReads } from "./read.js";
 import { StatementNames } from "./statement-names.js";
 import { asTheirs, noSteps, type Ask, type Steps } from "./steps.js";
@@ -50,6 +50,10 @@ interface Call {
   readonly unseen: boolean;
   readonly text: string;
   readonly context: AuditContext | undefined;
+}
+
+function forgets(telling: Telling): boolean {
+  return telling.how === "forget" || (telling.how === "count" && telling.defines === true);
 }
 
 export class Session {
@@ -156,7 +160,14 @@ export class Session {
     else if (plan === undefined) this.#channel.pass(query);
     else if (this.#concernsOutbox(plan)) this.#lane.hold(() => this.#runWithOutbox(call, plan));
     else if (plan.steps) this.#lane.hold(() => this.#runInSteps(call, plan, plan.steps!()));
+    else if (plan.tellings.some(forgets)) this.#lane.hold(() => this.#runAlone(call, plan));
     else this.#run(call, plan);
+  }
+
+  /** What comes after is read when it is known who we are, and what the tables are, then. */
+  async #runAlone(call: Call, plan: Plan): Promise<void> {
+    this.#run(call, plan);
+    await this.#channel.idle();
   }
 
   /** Asks the database, and sends the query then. */
@@ -171,6 +182,7 @@ export class Session {
     plan ??= guarded("capture.postgres", () => this.#library.planAsItIs(call.text, this.#known.identity));
     if (plan && this.#concernsOutbox(plan)) await this.#runWithOutbox(call, plan);
     else if (plan?.steps) await this.#runInSteps(call, plan, plan.steps());
+    else if (plan?.tellings.some(forgets)) await this.#runAlone(call, plan);
     else if (plan) this.#run(call, plan);
     else this.#channel.pass(call.query);
   }
