@@ -35,6 +35,7 @@ export class PostgresStore implements OutboxStore {
   readonly #defaultSchema: string | null;
   readonly #table: OutboxTable;
   #client: Promise<OwnClient> | null = null;
+  #open: OwnClient | null = null;
   #name = "";
 
   constructor(dataSource: DataSource, table: OutboxTable) {
@@ -73,7 +74,7 @@ export class PostgresStore implements OutboxStore {
       await client.query("COMMIT");
       return count;
     } catch (error) {
-      await client.query("ROLLBACK").catch(() => this.#lose());
+      await client.query("ROLLBACK").catch(() => this.#lose(client));
       throw error;
     }
   }
@@ -81,6 +82,7 @@ export class PostgresStore implements OutboxStore {
   async close(): Promise<void> {
     const client = await this.#client?.catch(() => null);
     this.#client = null;
+    this.#open = null;
     await client?.end();
   }
 
@@ -144,14 +146,19 @@ export class PostgresStore implements OutboxStore {
     const { Client, options } = this.#pool;
     // As they are: their password is hidden from a copy.
     const client = new Client(options);
-    client.on("error", () => this.#lose());
+    client.on("error", () => this.#lose(client));
     await client.connect();
+    this.#open = client;
     // It waits for the application; the application's process must not wait for it.
     client.unref?.();
     return client;
   }
 
-  #lose(): void {
+  /** Ends it, in case it is only late (`query_timeout`): its transaction would hold the lock, and no process would relay. */
+  #lose(client: OwnClient): void {
+    if (this.#open !== client) return;
     this.#client = null;
+    this.#open = null;
+    client.end().catch(() => {});
   }
 }
