@@ -196,7 +196,8 @@ function defaultSchemas(dataSource: DataSource): Set<unknown> {
   return new Set([
     schema ?? optional.schema,
     database ?? optional.database,
-    optional.schema ? undefined : "public",
+    // Where another schema is the default one, a table that names this one is another table.
+    (schema ?? optional.schema) ? undefined : "public",
   ]);
 }
 
