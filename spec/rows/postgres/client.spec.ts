@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import pg from "pg";
 import Cursor from "pg-cursor";
 import QueryStream from "pg-query-stream";
+import { faultSummaries } from "#dist/health";
 import { brief, database, noServer } from "./server.js";
 
 const setUp = `CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t SELECT i, i FROM generate_series(1, 5) AS i;
@@ -126,6 +127,23 @@ describe("every form of client.query", { skip: noServer }, () => {
       [undefined, undefined, 1, undefined, 0, undefined, undefined],
     );
     assert.deepEqual(brief(told), [["success", ["update", "t", { id: 5, n: 5 }, { id: 5, n: 2 }]]]);
+    client.release();
+  });
+
+  it("a connection with a pipeline is left alone, and that is said", async () => {
+    const { pool, told } = db.audited({ pool: { pipeline: true } as pg.PoolConfig });
+    const client = await pool.connect();
+    const texts = ["BEGIN", "UPDATE t SET n = 0 WHERE id = 4", "SELECT 1 / 0", "COMMIT"];
+    const answers = await Promise.allSettled(texts.map((text) => client.query(text)));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      ["fulfilled", "fulfilled", "rejected", "fulfilled"],
+    );
+    assert.deepEqual(told, []);
+    assert.deepEqual(
+      faultSummaries().map(({ kind }) => kind),
+      ["capture.postgres_client"],
+    );
     client.release();
   });
 

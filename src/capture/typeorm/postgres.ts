@@ -70,10 +70,11 @@ function attach(client: PgClient, library: Library, sessions: Map<PgClient, Sess
     session.detach();
   }
   const Query = queryClassOf(client);
-  if (!Query || !client.connection) {
+  // Answers in a pipeline are to texts that were sent before it was known what the first of them did.
+  if (!Query || !client.connection || client.pipeline === true) {
     fault(
       "capture.postgres_client",
-      "a connection of the pool is not one of pg's own clients; its rows are not seen",
+      "a connection of the pool is not one of pg's own clients, or has a pipeline; its rows are not seen",
     );
     return;
   }
