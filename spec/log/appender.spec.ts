@@ -72,6 +72,13 @@ describe(`an appender of type ${TYPE}`, () => {
     assert.deepEqual(lines(), ["ADMITTED"]);
   });
 
+  it("writes a text of several lines as it is, and takes none of them for something of its own", () => {
+    const text = "said:\n\u0001\u0009\0\0\0\0\0 not ours\nend";
+    configure({ a: { layout: { type: "messagePassThrough" } } }, { default: ["a"] });
+    for (const each of ["before", text, "after"]) log4js.getLogger().info(each);
+    assert.deepEqual(lines(), ["before", ...text.replace("\n\u0001", "\n \u0001").split("\n"), "after"]);
+  });
+
   it("writes what the layout for the console makes of a record of ours, also one that comes without an event", () => {
     configure({ a: { layout: consoleLayout({ colour: false }) } }, { default: ["a"], "audit.crud": ["a"] });
     const record = buildRecord(rowEvent(), STAMP) as AuditRecord;

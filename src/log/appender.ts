@@ -16,7 +16,7 @@ import { printable } from "../record/printable.js";
 import { buildTrail } from "../record/stated.js";
 import { formatTimestamp } from "../record/timestamp.js";
 import type { TrailRecord } from "../record/types.js";
-import type { Frame } from "../writer/entry.js";
+import { type Frame, withoutFrames } from "../writer/entry.js";
 import type { GapReport } from "../writer/gap.js";
 import type { Retired } from "../writer/seal/retired.js";
 import type { WriterSettings } from "../writer/protocol.js";
@@ -135,7 +135,7 @@ function byCategory(): RecordOf {
 
 function foreignRender(layouts: LayoutsParam, layout: CustomLayout): (event: LoggingEvent) => string {
   const made = layouts.layout(layout.type, layout as never) as ((event: LoggingEvent) => string) | undefined;
-  if (made) return (event) => made(event);
+  if (made) return (event) => withoutFrames(made(event));
   throw new AuditError("AUDIT_OPTION_INVALID", [
     "appender.layout.type",
     JSON.stringify(layout.type),

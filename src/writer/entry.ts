@@ -50,6 +50,11 @@ export function looksLikeFrame(line: string): boolean {
   return line.charCodeAt(0) === FRAME;
 }
 
+/** A text of several lines, each of them an entry of the ring, so that none would be taken for a frame. */
+export function withoutFrames(text: string): string {
+  return text.replaceAll("\n\u0001", "\n \u0001");
+}
+
 /** Where the entry that begins at `at` ends. */
 function entryEnd(entries: Buffer, at: number): number {
   if (entries[at] !== FRAME) return entries.indexOf(NEWLINE, at) + 1 || entries.length;
