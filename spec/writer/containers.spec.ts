@@ -41,6 +41,41 @@ describe("a lock that a killed process has left in a rotation", () => {
   }
 });
 
+describe("a lock that a thread of ours has left, which was ended in a rotation", () => {
+  it("is waited for once, and taken over when no rotation can take so long", () =>
+    inFolder((folder) =>
+      writing(folder, { maxBytes: 5 }, async (writer) => {
+        const lock = join(folder, "a.log.lock");
+        const { wait } = Atomics;
+        const { uptime } = process;
+        let waits = 0;
+        Atomics.wait = (...args: unknown[]) => {
+          waits += 1;
+          return wait(...(args as Parameters<typeof wait>));
+        };
+        process.uptime = () => 3600;
+        try {
+          writer.write("1234", "os");
+          writeFileSync(lock, `${hostname()} ${process.pid} abc`);
+          writer.write("5678", "os");
+          const once = waits;
+          for (const line of ["9", "10", "11"]) writer.write(line, "os");
+          assert.deepEqual([once > 0, waits], [true, once]);
+          const then = new Date(Date.now() - 6 * MINUTE);
+          utimesSync(lock, then, then);
+          await until(() => {
+            writer.write("on", "os");
+            return readFileSync(join(folder, "a.log"), "utf8") === "on\n";
+          });
+          assert.ok(!existsSync(lock));
+        } finally {
+          Atomics.wait = wait;
+          process.uptime = uptime;
+        }
+      }),
+    ));
+});
+
 describe("a backup that two containers compress at the same time", () => {
   it("is whole when the original is gone", () =>
     inFolder(async (folder) => {

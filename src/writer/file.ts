@@ -28,7 +28,7 @@ import { rotate } from "./rotate.js";
 
 const NEWLINE = 10;
 const DAY_MS = 86_400_000;
-/** After a rotation that the system refused, how long the file may grow before the next is tried. */
+/** After a rotation that the system refused or a lock kept from us, how long the file may grow before the next is tried. */
 const ROTATE_REST_MS = 1000;
 /** So long a look at the file after a line counts as one before the next. */
 const FRESH_MS = 1;
@@ -80,6 +80,7 @@ export class LogFile {
     this.#fd = fd;
     this.#inode = fstatSync(fd).ino;
     this.#expectedSize = -1;
+    this.#restUntil = 0;
   }
 
   /**
@@ -218,7 +219,8 @@ export class LogFile {
       if (backup !== undefined || !this.#isDue(size, lines)) return size;
       Atomics.wait(pause, 0, 0, 1);
     }
-    // The lock's owner takes its time: better a file that is too long than a line that waits.
+    // The lock's owner takes its time, or is gone: better a file that is too long than lines that each wait.
+    this.#restUntil = performance.now() + ROTATE_REST_MS;
     return fstatSync(this.#fd).size;
   }
 

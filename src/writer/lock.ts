@@ -118,7 +118,8 @@ function evict(path: string, dead: string): void {
 }
 
 /* A container that is started again has the process ids that it had before (its first one is always 1), and mostly
-   its old name: a living owner is not believed for ever. */
+   its old name: a living owner is not believed for ever. Nor are we ourselves: a thread that was ended amid its work,
+   since it did not answer or its files were closed, has left a lock with our id. */
 function isLeftBehind(path: string, token: string): boolean {
   const [host, pid] = token.split(" ");
   const isHere = host === hostname() && Number(pid) > 0;
@@ -127,7 +128,8 @@ function isLeftBehind(path: string, token: string): boolean {
   if (stat === undefined) return false;
   const age = Date.now() - stat.mtimeMs;
   if (!isHere) return age > FOREIGN_STALE_MS;
-  return age > (Number(pid) === process.pid ? process.uptime() * 1000 + CLOCK_MS : LIVING_STALE_MS);
+  if (age > LIVING_STALE_MS) return true;
+  return Number(pid) === process.pid && age > process.uptime() * 1000 + CLOCK_MS;
 }
 
 function read(path: string): string | undefined {
