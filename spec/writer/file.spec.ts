@@ -230,6 +230,29 @@ describe("a full ring", () => {
     }));
 });
 
+/** Runs `work`, and tells `note` of each descriptor that is brought to the disk meanwhile without stopping the thread. */
+async function notingSyncs(note: (fd: number) => void, work: () => Promise<void>): Promise<void> {
+  const file = await open(__filename);
+  const handle = Object.getPrototypeOf(file) as { sync(): Promise<void>; fd: number };
+  await file.close();
+  const { sync } = handle;
+  const { fsync } = fs;
+  handle.sync = function (this: typeof handle) {
+    note(this.fd);
+    return sync.call(this);
+  };
+  fs.fsync = Object.assign((fd: number, done: (error: Error | null) => void) => {
+    note(fd);
+    fsync(fd, done);
+  }, fsync);
+  try {
+    await work();
+  } finally {
+    handle.sync = sync;
+    fs.fsync = fsync;
+  }
+}
+
 describe("durability", () => {
   it("fsync has the line on the disk before the call returns, and others do not wait for the disk", () =>
     withWriter({}, (writer, folder) => {
@@ -255,32 +278,17 @@ describe("durability", () => {
 
   it("of a flush has the backups on the disk too, whichever thread made them", () =>
     withWriter({ maxBytes: 2000, onFull: "block", maxBlockMs: 60_000 }, async (writer, folder) => {
-      const file = await open(__filename);
-      const handle = Object.getPrototypeOf(file) as { sync(): Promise<void>; fd: number };
-      await file.close();
-      const { sync } = handle;
-      const { fsync } = fs;
       const synced = new Set<number>();
-      handle.sync = function (this: typeof handle) {
-        synced.add(fstatSync(this.fd).ino);
-        return sync.call(this);
-      };
-      fs.fsync = Object.assign((fd: number, done: (error: Error | null) => void) => {
-        synced.add(fstatSync(fd).ino);
-        fsync(fd, done);
-      }, fsync);
-      try {
+      const note = (fd: number): void => void synced.add(fstatSync(fd).ino);
+      await notingSyncs(note, async () => {
         for (const durability of ["memory", "os", "memory"] as const) {
           for (let n = 0; n < 40; n += 1) writer.write("x".repeat(99), durability);
           await flush({ fsync: true });
         }
-        const files = readdirSync(folder).map((name) => statSync(join(folder, name)).ino);
-        assert.equal(files.length, 6);
-        for (const inode of [...files, statSync(folder).ino]) assert.ok(synced.has(inode));
-      } finally {
-        handle.sync = sync;
-        fs.fsync = fsync;
-      }
+      });
+      const files = readdirSync(folder).map((name) => statSync(join(folder, name)).ino);
+      assert.equal(files.length, 6);
+      for (const inode of [...files, statSync(folder).ino]) assert.ok(synced.has(inode));
     }));
 });
 
@@ -335,6 +343,21 @@ describe("backups", () => {
       assert.equal(gunzipSync(readFileSync(`${first}.gz`)).toString(), "0\n");
       assert.equal(statSync(`${first}.gz`).mode & 0o777, 0o600);
       assert.equal(readFileSync(join(folder, "a-other.log"), "utf8"), "not ours");
+    }));
+
+  it("are on the disk when they are compressed, name and all, before the original is deleted", () =>
+    inFolder(async (folder) => {
+      const backup = join(folder, `a-${names[0]}.log`);
+      writeFileSync(backup, "0\n");
+      const synced: string[] = [];
+      const note = (fd: number): void => {
+        assert.ok(existsSync(backup));
+        const path = readlinkSync(`/proc/self/fd/${fd}`);
+        synced.push(path === folder ? "the name" : `${statSync(path).size > 0 ? "" : "not "}the bytes`);
+      };
+      await notingSyncs(note, () => new Backups(settings(folder, { gzip: true }), 0).tidy());
+      assert.deepEqual(synced, ["the bytes", "the name"]);
+      assert.deepEqual(readdirSync(folder), [`a-${names[0]}.log.gz`]);
     }));
 
   it("are compressed some seconds after they were made, while the file is written", () =>

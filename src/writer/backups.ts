@@ -14,6 +14,7 @@ import { fault } from "../health.js";
 import { readRetired, type Retired } from "./seal/retired.js";
 import { backupPattern } from "./backup-name.js";
 import type { FileSettings } from "./protocol.js";
+import { syncFolder } from "./sync.js";
 
 /** A process that has not seen the rotation yet may append to a backup for a moment. */
 const GRACE_MS = 5000;
@@ -112,16 +113,19 @@ const PARTIAL = /^\.(.+)\.[0-9a-f]+\.gz$/u;
 /**
  * Under another name first, so that there is never half a `.gz`. Two processes that compress the same backup make
  * the same file twice, each under a name of its own: in containers on one volume all have the same process id. A backup that has grown meanwhile stays, and is compressed again.
+ * Its bytes and its name are brought to the disk before the backup is deleted, which a loss of power may do first.
  */
 async function compress(path: string, mode: number): Promise<void> {
   const before = await describe(path);
   if (!before) return;
   const partial = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.gz`);
   try {
-    await pipeline(createReadStream(path), createGzip(), createWriteStream(partial, { mode }));
+    const target = createWriteStream(partial, { mode, flush: true });
+    await pipeline(createReadStream(path), createGzip(), target);
     const after = await describe(path);
     if (!after || after.size !== before.size) return;
     await rename(partial, `${path}.gz`);
+    await syncFolder(dirname(path));
     await rm(path, { force: true });
   } finally {
     await rm(partial, { force: true });
