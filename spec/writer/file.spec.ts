@@ -20,6 +20,7 @@ import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { sealSettings } from "#dist/log/seal";
 import { Backups } from "#dist/writer/backups";
 import type { WriterSettings } from "#dist/writer/protocol";
 import type { Writer } from "#dist/writer/writer";
@@ -374,6 +375,42 @@ describe("backups", () => {
         [...compressed, readFileSync(join(folder, "a.log"), "utf8")].join(""),
         lines.map((line) => `${line}\n`).join(""),
       );
+    }));
+
+  it("are looked after by one at a time, so that the trail tells of each once", () =>
+    inFolder(async (folder) => {
+      makeBackups(folder);
+      const told: string[] = [];
+      const options = settings(folder, { keep: { files: 1 }, seal: sealSettings(true)! });
+      const both = [0, 1].map(() => new Backups(options, 60_000, ({ file }) => void told.push(file)));
+      await Promise.all(both.map((each) => each.tidy()));
+      for (const each of both) each.stop();
+      assert.deepEqual(told, [`a-${names[1]}.log`, `a-${names[0]}.log`]);
+      assert.deepEqual(readdirSync(folder).toSorted(), [`a-${names[2]}.log`, "a-other.log"].toSorted());
+    }));
+
+  it("that cannot be read stay, and keep nobody from the others", () =>
+    inFolder(async (folder) => {
+      makeBackups(folder);
+      writeFileSync(join(folder, `a-${names[1]}.log.gz`), "no gzip");
+      rmSync(join(folder, `a-${names[1]}.log`));
+      const told: string[] = [];
+      const options = settings(folder, { keep: { files: 1 }, seal: sealSettings(true)! });
+      await new Backups(options, 0, ({ file }) => void told.push(file)).tidy();
+      assert.deepEqual(told, [`a-${names[0]}.log`]);
+      const left = [`a-${names[1]}.log.gz`, `a-${names[2]}.log`, "a-other.log"];
+      assert.deepEqual(readdirSync(folder).toSorted(), left.toSorted());
+    }));
+
+  it("stay when their file was closed meanwhile, which may be opened again to keep more", () =>
+    inFolder(async (folder) => {
+      makeBackups(folder);
+      const before = readdirSync(folder);
+      const backups = new Backups(settings(folder, { keep: { files: 1 } }), 0);
+      const tidied = backups.tidy();
+      backups.stop();
+      await tidied;
+      assert.deepEqual(readdirSync(folder), before);
     }));
 
   for (const [what, keep, left] of [

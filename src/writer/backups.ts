@@ -10,15 +10,18 @@ import { readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { fault } from "../health.js";
+import { fault, guarded } from "../health.js";
 import { readRetired, type Retired } from "./seal/retired.js";
 import { backupPattern } from "./backup-name.js";
+import { takeLock } from "./lock.js";
 import type { FileSettings } from "./protocol.js";
 import { syncFolder } from "./sync.js";
 
 /** A process that has not seen the rotation yet may append to a backup for a moment. */
 const GRACE_MS = 5000;
 const DAY_MS = 86_400_000;
+/** How often the lock is told that its owner lives. */
+const KEEP_MS = 5000;
 /** What nobody has written to for so long, a killed process has left. */
 const ABANDONED_MS = 3_600_000;
 
@@ -31,6 +34,7 @@ interface Backup {
 export class Backups {
   #timer: NodeJS.Timeout | undefined;
   #running = false;
+  #stopped = false;
 
   constructor(
     private readonly settings: FileSettings,
@@ -42,38 +46,61 @@ export class Backups {
   tidySoon(): void {
     const { gzip, keep } = this.settings;
     if (!gzip && keep.files === undefined && keep.bytes === undefined && keep.days === undefined) return;
+    if (this.#stopped) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.tidy().catch((error: unknown) => fault("writer.backups", error));
     }, this.graceMs).unref();
   }
 
+  /** For good: its file may have other settings by now, and nobody hears of a deleted backup any more. */
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   async tidy(): Promise<void> {
-    if (this.#running) return;
+    if (this.#running) return this.tidySoon();
+    const lock = takeLock(`${this.settings.path}.tidy.lock`);
+    // Its owner may be killed over it, or know nothing of the newest backups.
+    if (!lock) return this.tidySoon();
     this.#running = true;
+    const alive = setInterval(() => guarded("writer.backups", () => lock.keep()), KEEP_MS).unref();
     try {
       if (this.settings.gzip) await this.#compress();
-      for (const { path } of beyond(await this.#list(), this.settings.keep, Date.now())) {
-        // Before it is gone: who verifies the trail must not take it for missing.
-        if (this.settings.seal) this.tellRetired(await readRetired(path));
-        await rm(path, { force: true });
-      }
+      await this.#delete(beyond(await this.#list(), this.settings.keep, Date.now()));
     } finally {
+      clearInterval(alive);
+      lock.release();
       this.#running = false;
     }
   }
 
   async #compress(): Promise<void> {
     await this.#removeAbandoned();
-    for (const { path, changedAt } of await this.#list()) {
-      if (path.endsWith(".gz")) continue;
+    await this.#each(await this.#list(), async ({ path, changedAt }) => {
+      if (path.endsWith(".gz")) return;
       if (Date.now() - changedAt < this.graceMs) this.tidySoon();
       else await compress(path, this.settings.mode);
+    });
+  }
+
+  #delete(backups: readonly Backup[]): Promise<void> {
+    return this.#each(backups, async ({ path }) => {
+      // Before it is gone: who verifies the trail must not take it for missing.
+      const retired = this.settings.seal && (await readRetired(path));
+      if (this.#stopped) return;
+      if (retired) this.tellRetired(retired);
+      await rm(path, { force: true });
+    });
+  }
+
+  /* One that is damaged, or may not be read, stays, and keeps nobody from the others. */
+  async #each(backups: readonly Backup[], work: (backup: Backup) => Promise<void>): Promise<void> {
+    for (const backup of backups) {
+      if (this.#stopped) return;
+      await work(backup).catch((error: unknown) => fault("writer.backups", error));
     }
   }
 
@@ -111,8 +138,8 @@ async function describe(path: string): Promise<Backup | undefined> {
 const PARTIAL = /^\.(.+)\.[0-9a-f]+\.gz$/u;
 
 /**
- * Under another name first, so that there is never half a `.gz`. Two processes that compress the same backup make
- * the same file twice, each under a name of its own: in containers on one volume all have the same process id. A backup that has grown meanwhile stays, and is compressed again.
+ * Under another name first, so that there is never half a `.gz`. Two processes that compress the same backup, since
+ * one has lost the lock, make the same file twice, each under a name of its own: in containers on one volume all have the same process id. A backup that has grown meanwhile stays, and is compressed again.
  * Its bytes and its name are brought to the disk before the backup is deleted, which a loss of power may do first.
  */
 async function compress(path: string, mode: number): Promise<void> {
