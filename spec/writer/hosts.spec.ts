@@ -8,11 +8,11 @@ import { inFolder, linesOf, parsed, run } from "./support.js";
 
 const COUNT = 2000;
 
-function assertAll(folder: string): void {
+function assertAll(folder: string, count = COUNT): void {
   const numbers = linesOf(folder, "api").map((line) => parsed(line)?.n);
   assert.deepEqual(
     numbers,
-    Array.from({ length: COUNT }, (_, index) => index),
+    Array.from({ length: count }, (_, index) => index),
   );
 }
 
@@ -54,6 +54,20 @@ describe("the appender", () => {
       await run("hosts", [folder, "kill", String(COUNT)], { JEST_WORKER_ID: "1" });
       assertAll(folder);
     }));
+
+  for (const count of [1, COUNT]) {
+    it(`loses nothing of ${count} where no thread may be started: each call writes for itself`, () =>
+      inFolder(async (folder) => {
+        const permission = process.allowedNodeEnvironmentFlags.has("--permission")
+          ? "--permission"
+          : "--experimental-permission";
+        const { signal } = await run("hosts", [folder, "kill", String(count)], {
+          NODE_OPTIONS: `${permission} --allow-fs-read=* --allow-fs-write=*`,
+        });
+        assert.equal(signal, "SIGKILL");
+        assertAll(folder, count);
+      }));
+  }
 
   it("writes in a bundle, by the writer thread if that is bundled beside it", () =>
     inFolder((folder) => {

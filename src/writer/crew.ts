@@ -124,11 +124,7 @@ export class Crew {
   }
 
   #start(file: string): void {
-    if (!existsSync(file)) {
-      this.#disabled = true;
-      fault("writer.thread", new Error(`There is no ${file}: each call writes for itself.`));
-      return;
-    }
+    if (!existsSync(file)) return this.#giveUp(new Error(`There is no ${file}: each call writes for itself.`));
     this.#generation += 1;
     this.#startedAt = performance.now();
     this.#control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
@@ -140,8 +136,14 @@ export class Crew {
       mail: port2,
       generation: this.#generation,
     };
-    // No flags of the application's: a preload or an inspector has no business in this thread.
-    const worker = new Worker(file, { workerData: start, transferList: [port2], execArgv: [], stdin: false });
+    let worker: Worker;
+    try {
+      // No flags of the application's: a preload or an inspector has no business in this thread.
+      worker = new Worker(file, { workerData: start, transferList: [port2], execArgv: [], stdin: false });
+    } catch (error) {
+      // No more threads may be had, or none at all: Node's permissions.
+      return this.#giveUp(error);
+    }
     worker.on("message", (news: ThreadNews) => this.#members.get(news.id)?.onNews(news));
     worker.on("error", (error) => fault("writer.thread", error));
     worker.on("exit", () => this.#onExit(worker, file));
@@ -152,6 +154,13 @@ export class Crew {
     this.#shapesTold = 0;
     this.#tellShapes();
     for (const member of this.#members.values()) this.#post(openMail(member));
+  }
+
+  #giveUp(error: unknown): void {
+    this.#disabled = true;
+    this.#mail?.close();
+    this.#mail = undefined;
+    fault("writer.thread", error);
   }
 
   #onExit(worker: Worker, file: string): void {

@@ -136,10 +136,11 @@ export class Writer implements Member {
   }
 
   #queued(): void {
-    this.#join();
     this.#accepted += 1;
     this.#stalled = false;
-    this.crew.nudge();
+    if (this.#joined) return this.crew.nudge();
+    this.#join();
+    this.#seeToIt();
   }
 
   /** The file has the line when this returns; only if it cannot be written, the line is queued. */
