@@ -304,14 +304,15 @@ export class Writer implements Member {
   finish(waitMs: number, exiting: boolean): number {
     this.#exiting ||= exiting;
     this.#plain.settle();
+    // From here the right to write is ours until all is written: a thread that got it in between would be in the middle
+    // of its `write` when the process ends.
     if (!this.#take(waitMs)) this.#takeOverFromWrite();
-    this.#claim.release();
     this.#retryAt = 0;
     if (this.#drainHere(0) && this.#gap.open) {
       this.#gap.tell(true);
-      this.#drainHere(0);
+      this.#drainHere(waitMs);
     }
-    if (this.#seal && this.#ring.pendingBytes === 0 && this.#take(0)) {
+    if (this.#seal && this.#ring.pendingBytes === 0 && this.#take(waitMs)) {
       this.#holdingClaim(() => this.#seal?.end());
     }
     return this.#ring.pendingLines;
