@@ -93,6 +93,17 @@ describe("a chain", () => {
       }));
   }
 
+  it("is ended once more, and no further, when its witness logs into it", () =>
+    inFolder(async (folder) => {
+      assert.equal((await run("witness-logs", [folder])).code, 0);
+      assert.deepEqual(faultsOfChains(folder), []);
+      const lines = sealedIn(folder).toSorted((a, b) => a.seq - b.seq);
+      assert.deepEqual(
+        lines.map(({ record }) => record.details?.reason ?? record.message),
+        ["start", "a line", "told of start", "stop", "told of stop", "stop"],
+      );
+    }));
+
   for (const fault of ["before-write", "after-write", "hang"]) {
     for (const [what, env] of [
       ["lines", { RING_BYTES: "65536" }],

@@ -20,6 +20,7 @@ import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { forgetFaults, onFirstFault } from "#dist/health";
 import { sealSettings } from "#dist/log/seal";
 import { Backups } from "#dist/writer/backups";
 import type { WriterSettings } from "#dist/writer/protocol";
@@ -182,6 +183,29 @@ describe("a file of lines", () => {
         assert.deepEqual([writer.health().state, writer.health().dropped], ["ok", 0]);
       }));
   }
+});
+
+describe("a fault", () => {
+  it("that is told of in the very file that it happened to harms none of its lines", () =>
+    withWriter({ maxBytes: 5 }, (writer, folder) => {
+      const { renameSync: rename } = fs;
+      const refused = Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
+      forgetFaults();
+      onFirstFault((kind) => void writer.write(kind, "os"));
+      fs.renameSync = () => {
+        throw refused;
+      };
+      try {
+        writer.write("1234", "os");
+        for (const line of ["5", "6", "7"]) writer.write(line, "memory");
+        assert.equal(writer.finish(2000, true), 0);
+      } finally {
+        fs.renameSync = rename;
+        onFirstFault(() => {});
+        forgetFaults();
+      }
+      assert.deepEqual(linesOf(folder, "a"), ["1234", "5", "6", "7", "writer.rotation"]);
+    }));
 });
 
 describe("a full ring", () => {

@@ -53,6 +53,11 @@ export class Writer implements Member {
   /** A wait for a `write` of the thread has timed out: the next lines are queued until it has returned. */
   #isSlow = false;
   #retryAt = 0;
+  /** This thread is writing. What is logged meanwhile, since somebody is told of a fault, waits in the ring. */
+  #isWriting = false;
+  /** Checkpoints of this thread's that a witness has not been told of. */
+  #untold: Witnessed[] = [];
+  #isTelling = false;
   #exiting = false;
   #joined = false;
   readonly chain: SharedChain | undefined;
@@ -96,7 +101,7 @@ export class Writer implements Member {
     this.#seal =
       this.chain &&
       new CallerSeal(settings.path, settings.seal!, this.chain, this.#ring, way, (witnessed) =>
-        this.hears.checkpoint?.(witnessed),
+        this.#untold.push(witnessed),
       );
     this.#way = { ...way, seal: this.#seal?.sealer };
   }
@@ -156,9 +161,12 @@ export class Writer implements Member {
         this.#accepted += 1;
         if (durability === "fsync") this.#file.sync();
         this.#settled();
-        if (!this.#seal) return;
-        this.#join();
-        this.#seal.seeToCheckpoint(this.crew, this.#exiting);
+        if (this.#seal) {
+          this.#join();
+          this.#seal.seeToCheckpoint(this.crew, this.#exiting);
+        }
+        // What was logged meanwhile.
+        drain(this.#ring, this.#way);
       });
     }
     return written || this.#enqueue(line) || this.#whenFull(line);
@@ -166,6 +174,7 @@ export class Writer implements Member {
 
   /** Takes the right to write, unless a failed attempt was a moment ago. */
   #canWrite(): boolean {
+    if (this.#isWriting) return false;
     if (this.#isFailing && this.#retryAt > performance.now()) return false;
     const taken = this.#take(this.#isSlow ? 0 : this.settings.maxBlockMs);
     this.#isSlow = !taken;
@@ -181,7 +190,7 @@ export class Writer implements Member {
       this.#drop("the ring was full");
       throw new AuditError("AUDIT_WRITER_FULL", [this.settings.path, this.#ring.capacity]);
     }
-    if (onFull === "drop" || this.#stalled) return this.#drop("the ring was full");
+    if (onFull === "drop" || this.#stalled || this.#isWriting) return this.#drop("the ring was full");
     if (this.#waitForRoom(line, maxBlockMs)) return true;
     this.#stalled = true;
     return this.#drop(`the ring was full for ${maxBlockMs} ms`);
@@ -239,7 +248,7 @@ export class Writer implements Member {
 
   /** Writes what waits on this thread; false when it could not all be written. */
   #drainHere(waitMs: number): boolean {
-    if (!this.#take(waitMs)) return false;
+    if (this.#isWriting || !this.#take(waitMs)) return false;
     return this.#holdingClaim(() => {
       drain(this.#ring, this.#way);
       this.#settled();
@@ -248,6 +257,7 @@ export class Writer implements Member {
 
   /** Does the work, and gives the right to write back; false when it failed. */
   #holdingClaim(work: () => void): boolean {
+    this.#isWriting = true;
     try {
       work();
       return true;
@@ -255,8 +265,22 @@ export class Writer implements Member {
       this.#failed(error as Error);
       return false;
     } finally {
+      this.#isWriting = false;
       this.#claim.release();
+      this.#tellWitness();
     }
+  }
+
+  /* A witness may log, into this very file too: what it causes by that it is told of later, if there is a later moment. */
+  #tellWitness(): void {
+    if (this.#untold.length === 0 || this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      for (const witnessed of this.#untold.splice(0)) this.hears.checkpoint?.(witnessed);
+    } finally {
+      this.#isTelling = false;
+    }
+    if (this.#untold.length > 0) setImmediate(() => this.#tellWitness()).unref();
   }
 
   /** The right to write, at once from a thread that is idle or dead, else when its `write` has returned. */
@@ -312,10 +336,17 @@ export class Writer implements Member {
       this.#gap.tell(true);
       this.#drainHere(waitMs);
     }
-    if (this.#seal && this.#ring.pendingBytes === 0 && this.#take(waitMs)) {
-      this.#holdingClaim(() => this.#seal?.end());
-    }
+    this.#endChain(waitMs);
     return this.#ring.pendingLines;
+  }
+
+  /* What is logged because of the end's own faults comes into the chain too, and ends it a second time. */
+  #endChain(waitMs: number): void {
+    for (let ends = 0; this.#seal && ends < 2; ends += 1) {
+      if (this.#ring.pendingBytes > 0 || !this.#take(waitMs)) return;
+      this.#holdingClaim(() => this.#seal?.end());
+      this.#drainHere(waitMs);
+    }
   }
 
   /* The thread has been inside `write` for long: the disk stalls. Looking at the file waits for that `write`. */
