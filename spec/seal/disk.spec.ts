@@ -66,6 +66,21 @@ describe("a sealed file", () => {
       assert.deepEqual(numbers(folder), [0, 1]);
     }));
 
+  it("that is deleted has a checkpoint first in the next, also where that gets the inode", () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "a.log");
+      await writing(folder, { seal: sealSettings(true)!, maxBytes: 3000 }, async (writer) => {
+        // Rotated by the thread, so that nobody else has the last file open.
+        for (const line of lines(10)) writer.write(line, "memory");
+        await flush();
+        unlinkSync(path);
+        writer.write('{"n":10}', "memory");
+        await flush();
+      });
+      const [first] = sealedIn(folder).filter(({ file }) => file === "a.log");
+      assert.equal(first?.record.details?.reason, "file");
+    }));
+
   it("that is emptied from outside, or written to by others, shows it", () =>
     inFolder(async (folder) => {
       const seal = sealSettings({ key: KEY })!;

@@ -189,8 +189,12 @@ export class LogFile {
     if (stat && stat.ino === this.#inode && this.#fd >= 0) return stat;
     const old = this.#fd;
     this.#fd = -1;
-    if (old >= 0) this.events.retire(old, backup);
-    this.open();
+    try {
+      this.open();
+    } finally {
+      // Not before: a file that was deleted gives its inode to the next, which could not be told from it.
+      if (old >= 0) this.events.retire(old, backup);
+    }
     return fstatSync(this.#fd);
   }
 
