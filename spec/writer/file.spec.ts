@@ -301,6 +301,23 @@ describe("durability", () => {
       }
     }));
 
+  it("fsync has the name of each new file on the disk too", () =>
+    withWriter({ maxBytes: 5 }, (writer, folder) => {
+      const { fsyncSync } = fs;
+      const synced: string[] = [];
+      fs.fsyncSync = (fd) => {
+        synced.push(readlinkSync(`/proc/self/fd/${fd}`));
+        fsyncSync(fd);
+      };
+      try {
+        for (const line of ["1234", "5678"]) writer.write(line, "fsync");
+        const each = [join(folder, "a.log"), folder];
+        assert.deepEqual(synced, [...each, ...each]);
+      } finally {
+        fs.fsyncSync = fsyncSync;
+      }
+    }));
+
   it("of a flush has the backups on the disk too, whichever thread made them", () =>
     withWriter({ maxBytes: 2000, onFull: "block", maxBlockMs: 60_000 }, async (writer, folder) => {
       const synced = new Set<number>();

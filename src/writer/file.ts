@@ -81,6 +81,7 @@ export class LogFile {
     this.#inode = fstatSync(fd).ino;
     this.#expectedSize = -1;
     this.#restUntil = 0;
+    this.#nameSynced = false;
   }
 
   /**
