@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -130,6 +131,13 @@ describe("auditLogging", () => {
     });
     assert.throws(() => auditLogging({ api: { ringBytes: 10 } }), { code: "AUDIT_OPTION_INVALID" });
     assert.throws(() => auditLogging({ durability: "disk" as never }), { code: "AUDIT_OPTION_INVALID" });
+  });
+
+  it("refuses a pipe in the place of a file, as standard output of a container is one", () => {
+    execFileSync("mkfifo", [join(directory, "app.log")]);
+    assert.throws(() => log4js.configure(auditLogging({ directory, console: false })), {
+      code: "AUDIT_DIRECTORY_UNWRITABLE",
+    });
   });
 
   it("refuses a directory that cannot be written", () => {

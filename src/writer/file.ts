@@ -20,6 +20,7 @@ import {
 } from "node:fs";
 import type { Stats } from "node:fs";
 import { dirname } from "node:path";
+import { isatty } from "node:tty";
 import { endHalfLine, partFromHalfLine } from "./half-line.js";
 import { fault, guarded } from "../health.js";
 import type { FileSettings } from "./protocol.js";
@@ -76,6 +77,11 @@ export class LogFile {
   open(): void {
     makeFolder(dirname(this.settings.path));
     const fd = openSync(this.settings.path, APPEND, this.settings.mode);
+    if (fstatSync(fd).isFIFO() || isatty(fd)) {
+      // To look for half lines in it would take away what we wrote, and wait for more.
+      closeSync(fd);
+      throw new Error(`${this.settings.path} is a pipe or a terminal, and no file`);
+    }
     this.close();
     this.#fd = fd;
     this.#inode = fstatSync(fd).ino;
