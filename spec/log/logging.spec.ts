@@ -133,6 +133,17 @@ describe("auditLogging", () => {
     assert.throws(() => auditLogging({ durability: "disk" as never }), { code: "AUDIT_OPTION_INVALID" });
   });
 
+  it("leaves audit.log and login.log as durable as they are, but for the categories that are named", () => {
+    log4js.configure(auditLogging({ directory, console: false, durability: { "audit.crud": "fsync" } }));
+    log4js.getLogger("audit.event").audit("one");
+    log4js.getLogger("audit.login").login("one");
+    for (const name of ["audit.log", "login.log"])
+      assert.equal(readFileSync(join(directory, name), "utf8").split("\n").length, 2, name);
+    log4js.configure(auditLogging({ directory, console: false, audit: { durability: undefined } as never }));
+    log4js.getLogger("audit.event").audit("two");
+    assert.equal(readFileSync(join(directory, "audit.log"), "utf8").split("\n").length, 3);
+  });
+
   it("refuses a pipe in the place of a file, as standard output of a container is one", () => {
     execFileSync("mkfifo", [join(directory, "app.log")]);
     assert.throws(() => log4js.configure(auditLogging({ directory, console: false })), {

@@ -54,7 +54,8 @@ export interface FileOptions {
   readonly keep?: Keep;
   /**
    * When a record counts as written: `"memory"`, `"os"` or `"fsync"`, for all categories or by category
-   * (`{ "audit.login": "fsync", default: "memory" }`). Default `"memory"`; of `audit.log` and `login.log` `"os"`.
+   * (`{ "audit.login": "fsync", default: "memory" }`). Default `"memory"`; of `audit.log` and `login.log` `"os"`, for the
+   * categories that are not named too.
    */
   readonly durability?: Durability | Readonly<Record<string, Durability>>;
   /** Room for records that wait for the writer thread, in bytes; default 8388608, at least 65536. */

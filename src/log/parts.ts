@@ -33,6 +33,11 @@ function file(name: string, layout: typeof jsonLayout, options: FilePartOptions)
   };
 }
 
+/* A durability by category leaves the others as they are by default. */
+function soon({ durability = "os", ...options }: FilePartOptions): FilePartOptions {
+  return { ...options, durability: typeof durability === "string" ? durability : { default: "os", ...durability } };
+}
+
 /**
  * `app.log`: the container log, JSON.
  *
@@ -63,7 +68,7 @@ export function apiFile(options: FilePartOptions = {}): CustomAppender {
  * const audited = auditFile({ directory: "audit_logs", durability: "fsync" });
  */
 export function auditFile(options: FilePartOptions = {}): CustomAppender {
-  return file("audit.log", auditLayout, { durability: "os", ...options });
+  return file("audit.log", auditLayout, soon(options));
 }
 
 /**
@@ -74,5 +79,5 @@ export function auditFile(options: FilePartOptions = {}): CustomAppender {
  * const logins = loginFile({ directory: "audit_logs", keep: { days: 400 } });
  */
 export function loginFile(options: FilePartOptions = {}): CustomAppender {
-  return file("login.log", auditLayout, { durability: "os", ...options });
+  return file("login.log", auditLayout, soon(options));
 }
