@@ -91,6 +91,16 @@ describe(`an appender of type ${TYPE}`, () => {
     );
   });
 
+  it("gets a record of ours also behind an appender that throws", () => {
+    const broken = () => (): void => {
+      throw new Error("broken");
+    };
+    configure({ broken: { type: { configure: broken } }, a: {} }, { "audit.crud": ["broken", "a"], default: ["a"] });
+    const record = buildRecord(rowEvent(), STAMP) as AuditRecord;
+    createSink()(record);
+    assert.equal(lines().length, 1);
+  });
+
   it("shares its file with others of the process, in the order of the calls", () => {
     configure({ a: named("a"), b: named("b") }, { default: ["a"], both: ["a", "b"], b: ["b"] });
     for (const [index, category] of ["default", "both", "b", "default"].entries())

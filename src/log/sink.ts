@@ -50,11 +50,18 @@ function deliver(record: AuditRecord | Draft): void {
   const level = levelOf(record.level, category);
   if (!isEnabled(category, level)) return tellSilenced(record);
   let event: log4js.LoggingEvent | undefined;
+  let failed: { readonly error: unknown } | undefined;
   for (const appender of category.appenders) {
     const direct = (appender as AuditAppender).writeRecord;
-    if (direct) direct(record);
-    else appender((event ??= new internals.LoggingEvent(record.name, level, [finished(record)], {})));
+    try {
+      if (direct) direct(record);
+      else appender((event ??= new internals.LoggingEvent(record.name, level, [finished(record)], {})));
+    } catch (error) {
+      // One that fails takes the record from nobody behind it.
+      failed ??= { error };
+    }
   }
+  if (failed) throw failed.error;
 }
 
 /** The level asked for last. `configure` makes new levels together with new categories. */
