@@ -225,7 +225,6 @@ describe("in one process", () => {
       log4js.getLogger("audit.request").api({ n: 1 });
       log4js.getLogger("audit.login").login({ n: 1 });
       await closed();
-      while (bodies.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
       server.close();
       const heads = (log: string): unknown[] =>
         checkpoints(sealedIn(folder))

@@ -14,7 +14,6 @@ import { verify } from "#dist/read/verify/verify";
 import { flush } from "#dist/writer/writers";
 import { inFolder } from "../writer/support.js";
 import { sealedIn } from "./truth.js";
-import { until } from "../support/until.js";
 
 interface ObjectStore extends AsyncDisposable {
   readonly url: string;
@@ -81,7 +80,7 @@ describe("a store of objects as witness", () => {
       await new Promise<void>((resolve) => log4js.shutdown(() => resolve()));
       const sealed = sealedIn(trail);
       const checkpoints = sealed.filter(({ record }) => record.event_type === "CHECKPOINT");
-      await until(() => store.objects.size === checkpoints.length);
+      assert.equal(store.objects.size, checkpoints.length);
       const heads = [...store.objects.values()].map((bytes) => JSON.parse(bytes.toString()) as Witnessed);
       assert.deepEqual(
         heads.map(({ chain, seq, hash }) => ({ chain, seq, hash })).toSorted((a, b) => a.seq - b.seq),

@@ -27,6 +27,7 @@ import { appenderSchema, durabilityOf, writerSettings } from "./options.js";
 import type { RecordOf } from "./render.js";
 import { logRuntime } from "./runtime.js";
 import { sealSettings, witnessOf } from "./seal.js";
+import type { GuardedWitness } from "./witness.js";
 
 /**
  * An appender of ours: also takes a finished record, or a draft, without an event around it.
@@ -59,9 +60,9 @@ export function configure(config: unknown, layouts: LayoutsParam): AuditAppender
   const witness = witnessOf(options.seal);
   const writer = open(writerSettings(filename, options, seal), {
     describeRetired: retiredLine,
-    ...(witness && { witness }),
+    ...(witness && { witness: witness.tell }),
   });
-  const shutdown = shutdownOf(writer);
+  const shutdown = shutdownOf(writer, witness);
   if (recordOf === undefined) {
     const render = foreignRender(layouts, layout as CustomLayout);
     const append = (event: LoggingEvent): void =>
@@ -116,15 +117,21 @@ function open(settings: WriterSettings, sealed: SealedEvents): Writer {
   }
 }
 
-function shutdownOf(writer: Writer): AuditAppender["shutdown"] {
+function shutdownOf(writer: Writer, witness: GuardedWitness | undefined): AuditAppender["shutdown"] {
   return (done) => {
-    try {
-      closeWriter(writer);
-      done();
-    } catch (error) {
-      done(error as Error);
-    }
+    const error = failureOf(() => closeWriter(writer));
+    if (witness) void witness.knows().then(() => done(error));
+    else done(error);
   };
+}
+
+function failureOf(work: () => void): Error | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 /* Without a layout: audit records for our categories, the container log for all others. */

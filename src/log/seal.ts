@@ -13,7 +13,7 @@ import { CHECKPOINT_MARKS } from "../seal/checkpoint.js";
 import type { SealSettings } from "../writer/protocol.js";
 import type { SealOptions } from "./options.js";
 import { logRuntime } from "./runtime.js";
-import { guardedWitness, httpWitness, type Witnessed } from "./witness.js";
+import { type GuardedWitness, guardedWitness, httpWitness } from "./witness.js";
 
 const MIN_KEY_BYTES = 16;
 const NEWLINE = 10;
@@ -42,9 +42,7 @@ export function sealSettings(
 }
 
 /** The witness that lives on this thread, if there is one. */
-export function witnessOf(
-  option: boolean | SealOptions = false,
-): ((checkpoint: Witnessed) => void) | undefined {
+export function witnessOf(option: boolean | SealOptions = false): GuardedWitness | undefined {
   const witness = typeof option === "object" ? option.witness : undefined;
   if (witness === undefined || typeof witness === "string") return undefined;
   return guardedWitness(typeof witness === "function" ? witness : httpWitness(witness));

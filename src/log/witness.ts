@@ -6,6 +6,7 @@
 import * as v from "valibot";
 import { fault } from "../health.js";
 import type { Witnessed } from "../seal/checkpoint.js";
+import { within } from "../within.js";
 
 export type { Witnessed };
 
@@ -33,14 +34,30 @@ export const witnessEndpointSchema = v.strictObject({
   timeoutMs: v.optional(v.pipe(v.number(), v.minValue(1, "milliseconds, at least 1"))),
 });
 
-/** Tells a witness, and counts what comes of it; never throws. */
-export function guardedWitness(witness: Witness): (checkpoint: Witnessed) => void {
-  return (checkpoint) => {
-    try {
-      void Promise.resolve(witness(checkpoint)).catch(count);
-    } catch (error) {
-      count(error);
-    }
+/** Who is told of each checkpoint, and is waited for at the end. */
+export interface GuardedWitness {
+  /** Counts what comes of it; never throws. */
+  tell(checkpoint: Witnessed): void;
+  /** Resolves when it knows all that it was told, or after ten seconds. */
+  knows(): Promise<void>;
+}
+
+const KNOWS_MS = 10_000;
+
+export function guardedWitness(witness: Witness): GuardedWitness {
+  const telling = new Set<Promise<void>>();
+  return {
+    tell(checkpoint) {
+      try {
+        const told: Promise<void> = Promise.resolve(witness(checkpoint))
+          .catch(count)
+          .then(() => void telling.delete(told));
+        telling.add(told);
+      } catch (error) {
+        count(error);
+      }
+    },
+    knows: () => within(KNOWS_MS, async () => void (await Promise.all(telling)), undefined),
   };
 }
 
