@@ -443,6 +443,24 @@ describe("backups", () => {
       assert.deepEqual(readdirSync(folder).toSorted(), left.toSorted());
     }));
 
+  it("are nobody's when they are deleted, so that their place on the disk is free", () =>
+    withWriter({ maxBytes: 2000, onFull: "block", maxBlockMs: 60_000 }, async (writer, folder) => {
+      for (let n = 0; n < 40; n += 1) writer.write("x".repeat(99), "memory");
+      await flush({ fsync: true });
+      for (const name of readdirSync(folder)) if (name.startsWith("a-")) unlinkSync(join(folder, name));
+      const open = readdirSync("/proc/self/fd").map((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`);
+        } catch {
+          return "";
+        }
+      });
+      assert.deepEqual(
+        open.filter((path) => path.startsWith(folder) && path.endsWith("(deleted)")),
+        [],
+      );
+    }));
+
   it("stay when their file was closed meanwhile, which may be opened again to keep more", () =>
     inFolder(async (folder) => {
       makeBackups(folder);

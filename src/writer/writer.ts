@@ -311,6 +311,8 @@ export class Writer implements Member {
     if (news.kind === "rotation-failed") return this.#rotationFailed(new Error(news.message));
     if (news.kind === "retired") {
       this.#retiring.addTold(news.path);
+      // This thread may have the backup open since long ago: deleted, it would keep its place on the disk.
+      this.#file.close();
       return this.hears.rotated();
     }
     if (news.kind === "checkpoint") return this.hears.checkpoint?.(news.witnessed);
