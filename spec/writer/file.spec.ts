@@ -334,6 +334,22 @@ describe("durability", () => {
     }));
 });
 
+for (const durability of ["memory", "os"] as const) {
+  describe(`a flush to the disk (${durability})`, () => {
+    it("brings a file there of which another process has made a backup since", () =>
+      withWriter({}, async (writer, folder) => {
+        const backup = join(folder, "a-20260101T000000.000Z-00000001.log");
+        writer.write("1", durability);
+        await flush();
+        renameSync(join(folder, "a.log"), backup);
+        const synced: string[] = [];
+        const note = (fd: number): void => void synced.push(readlinkSync(`/proc/self/fd/${fd}`));
+        await notingSyncs(note, async () => void (await flush({ fsync: true })));
+        assert.deepEqual(synced.toSorted(), [folder, backup]);
+      }));
+  });
+}
+
 describe("flush", () => {
   it("tells what is late when the file cannot be written", () =>
     withWriter({}, async (writer, folder) => {

@@ -66,6 +66,7 @@ export class LogFile {
     private readonly events: FileEvents,
   ) {}
 
+  /** Of the file that is open; -1 when none is. */
   get inode(): number {
     return this.#inode;
   }
@@ -180,6 +181,7 @@ export class LogFile {
     guarded("writer.disk", () => this.settle());
     closeSync(this.#fd);
     this.#fd = -1;
+    this.#inode = -1;
   }
 
   /* What was written counts, whatever comes of this: it must not be written twice as a whole. */

@@ -5,7 +5,7 @@
  */
 import { dirname } from "node:path";
 import { AuditError } from "../errors.js";
-import { fault } from "../health.js";
+import { fault, guarded } from "../health.js";
 import { within } from "../within.js";
 import type { FormatSettings } from "../record/formatter.js";
 import type { Witnessed } from "../seal/checkpoint.js";
@@ -19,6 +19,8 @@ import { CallerClaim } from "./owner.js";
 import {
   type Durability,
   FAILING,
+  FLIGHT_INODE,
+  loadNumber,
   READ_AT,
   type SharedChain,
   type ThreadNews,
@@ -28,6 +30,7 @@ import { PlainAppend } from "./plain-append.js";
 import { type Printable, Ring, ringMemory } from "./ring.js";
 import { CallerSeal } from "./seal/caller.js";
 import { beginChain } from "./seal/chain.js";
+import { pathOfInode } from "./rotate.js";
 import { settleFlight } from "./settle.js";
 import { Retiring, syncFolder, syncPath } from "./sync.js";
 
@@ -372,8 +375,16 @@ export class Writer implements Member {
     }
     if (!fsync) return true;
     const { path } = this.settings;
-    const synced = Promise.all([this.#retiring.synced(), syncPath(path), syncFolder(dirname(path))]);
+    const files = [...new Set([path, ...this.#lastFiles()])].map((each) => syncPath(each));
+    const synced = Promise.all([this.#retiring.synced(), ...files, syncFolder(dirname(path))]);
     return within(deadline - performance.now(), () => synced.then(() => true), false);
+  }
+
+  /* What either thread has written to last: another process may have made a backup of it since. */
+  #lastFiles(): string[] {
+    const inodes = [this.#file.inode, loadNumber(this.#ring.words, FLIGHT_INODE)].filter((inode) => inode > 0);
+    const paths = guarded("writer.disk", () => inodes.map((inode) => pathOfInode(this.settings.path, inode)));
+    return (paths ?? []).filter((path) => path !== undefined);
   }
 
   close(): void {
