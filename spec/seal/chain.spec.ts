@@ -235,6 +235,26 @@ describe("in one process", () => {
       assert.equal(heads("login.log").length, 2);
     }));
 
+  it("chains know each other to be alive, also when the clock is set forward, or a machine was suspended", () =>
+    inFolder(async (folder) => {
+      log4js.configure(auditLogging({ directory: folder, console: false, seal: true }));
+      log4js.getLogger("audit.event").audit({ n: 1 });
+      const { now } = Date;
+      Date.now = () => now() + 3_600_000;
+      try {
+        log4js.getLogger("audit.login").login({ n: 1 });
+      } finally {
+        Date.now = now;
+      }
+      await closed();
+      const [first] = checkpoints(sealedIn(folder)).filter(({ file }) => file === "login.log");
+      const links = first!.record.details.links as { log: string; state: string }[];
+      assert.deepEqual(
+        links.map(({ log, state }) => [log, state]),
+        [["audit.log", "running"]],
+      );
+    }));
+
   it("a line that is no JSON object is put into one, and nothing is written where nothing is logged", () =>
     inFolder(async (folder) => {
       const appender = { type: { configure: require("#dist/log/appender").configure }, seal: true };

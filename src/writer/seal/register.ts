@@ -70,8 +70,14 @@ function rewrite(folder: string, entry: Entry, linked: ReadonlySet<string>): voi
   renameSync(partial, path);
 }
 
+/* When the process began, as its clock said then: one that is set forward, or goes on after a machine was suspended,
+   would let what we have entered look older than we are. */
+const BEGAN = Date.now() - process.uptime() * 1000;
+
 /* In a container the process before had the same id as ours. */
 function isGone({ state, host, pid, at }: Entry): boolean {
   if (state !== "running" || host !== hostname()) return false;
-  return pid === process.pid ? at < Date.now() - process.uptime() * 1000 - CLOCK_MS : !isAlive(pid);
+  // Of a clock that was set back since.
+  const began = Math.min(BEGAN, Date.now() - process.uptime() * 1000);
+  return pid === process.pid ? at < began - CLOCK_MS : !isAlive(pid);
 }
