@@ -24,7 +24,9 @@ import { forgetFaults, onFirstFault } from "#dist/health";
 import { sealSettings } from "#dist/log/seal";
 import { Backups } from "#dist/writer/backups";
 import type { WriterSettings } from "#dist/writer/protocol";
-import type { Writer } from "#dist/writer/writer";
+import { Crew } from "#dist/writer/crew";
+import type { GapReport } from "#dist/writer/gap";
+import { Writer } from "#dist/writer/writer";
 import { flush } from "#dist/writer/writers";
 import { inFolder, linesOf, settings, writing } from "./support.js";
 import { until } from "../support/until.js";
@@ -233,6 +235,21 @@ describe("a full ring", () => {
         assert.deepEqual(lines.slice(65), [`gap 35: ${why}`]);
       }));
   }
+
+  it("is told of once where there is no thread, also when the first try at the file is in vain", () =>
+    inFolder(async (folder) => {
+      const options = settings(folder, { threadFile: "/none" });
+      const describeGap = ({ count, why }: GapReport): string => `gap ${count}: ${why}`;
+      const writer = new Writer(options, new Crew(), describeGap, (text) => text, { rotated: () => {} });
+      writer.write("before", "memory");
+      fillDisk(folder);
+      assert.ok(!writer.write("x".repeat(100_000), "memory"));
+      await until(() => writer.queuedLines === 1);
+      unlinkSync(join(folder, "a.log"));
+      await until(() => writer.health().state === "ok");
+      writer.close();
+      assert.deepEqual(linesOf(folder, "a"), ["gap 1: the file cannot be written"]);
+    }));
 
   it("throws where the application asked for it, and tells of that too", () =>
     withWriter({ onFull: "error" }, async (writer, folder) => {

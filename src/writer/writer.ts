@@ -232,9 +232,10 @@ export class Writer implements Member {
     this.crew.join(this, this.settings.threadFile);
   }
 
-  /* Without a thread a line in the ring would wait for the next call. */
-  #seeToIt(): boolean {
-    return this.crew.available || this.#drainHere(0);
+  /* Without a thread a line in the ring would wait for the next call. True whatever comes of it: the line is in the ring. */
+  #seeToIt(): true {
+    if (!this.crew.available) this.#drainHere(0);
+    return true;
   }
 
   #rotationFailed(error: Error): void {
