@@ -18,7 +18,7 @@ import { formatTimestamp } from "../record/timestamp.js";
 import type { TrailRecord } from "../record/types.js";
 import { type Frame, withoutFrames } from "../writer/entry.js";
 import type { GapReport } from "../writer/gap.js";
-import type { Retired } from "../writer/seal/retired.js";
+import type { Retired } from "../seal/retention.js";
 import type { WriterSettings } from "../writer/protocol.js";
 import type { Writer } from "../writer/writer.js";
 import { closeWriter, openWriter, type SealedEvents } from "../writer/writers.js";

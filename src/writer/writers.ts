@@ -12,7 +12,7 @@ import { beforeEnd } from "./exit.js";
 import type { GapReport } from "./gap.js";
 import type { WriterSettings } from "./protocol.js";
 import type { Printable } from "./ring.js";
-import type { Retired } from "./seal/retired.js";
+import type { Retired } from "../seal/retention.js";
 import type { FileHealth } from "./file-health.js";
 import { Writer } from "./writer.js";
 

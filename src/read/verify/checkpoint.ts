@@ -7,39 +7,11 @@ import type { KeyObject } from "node:crypto";
 import { type CheckpointDetails, isSignedBy } from "../../seal/checkpoint.js";
 import type { Seal } from "../../seal/line.js";
 
-/* Behind the time, all records of the trail's own begin in the same way. */
-const PREFIX = '"level":"AUDIT","name":"audit.trail","message":"';
-const PREFIX_AT = '{"timestamp":"2026-11-24 12:07:01.897",'.length;
-const CHECKPOINT = Buffer.from(`${PREFIX}CHECKPOINT event`);
-const RETENTION = Buffer.from(`${PREFIX}RETENTION event`);
-
-/** Whether a line says that it is a checkpoint; cheap, since it is asked for each line. */
-export function claimsCheckpoint(line: Buffer): boolean {
-  return begins(line, CHECKPOINT);
-}
-
-/** Whether a line says that backups were deleted. */
-export function claimsRetention(line: Buffer): boolean {
-  return begins(line, RETENTION);
-}
-
-/* Most lines differ at the first letter of the message. */
-function begins(line: Buffer, mark: Buffer): boolean {
-  if (line[PREFIX_AT + PREFIX.length] !== mark[PREFIX.length]) return false;
-  if (line.length < PREFIX_AT + mark.length) return false;
-  return line.compare(mark, 0, mark.length, PREFIX_AT, PREFIX_AT + mark.length) === 0;
-}
-
-/** The chains of a backup that was deleted, and how far each went in it. */
-export function readRetired(line: Buffer): { readonly chain: string; readonly to: number }[] {
-  try {
-    const { details } = JSON.parse(line.toString()) as {
-      details: { chains: { chain: string; to: number }[] };
-    };
-    return details.chains.filter(({ chain, to }) => typeof chain === "string" && Number.isInteger(to));
-  } catch {
-    return [];
-  }
+/** When a record was made, in milliseconds since the epoch. */
+export function timeOf(line: Buffer): number {
+  const from = '{"timestamp":"'.length;
+  const text = line.toString("latin1", from, from + "2026-11-24 12:07:01.897".length);
+  return Date.parse(`${text.replace(" ", "T")}Z`);
 }
 
 /** The details of a checkpoint; undefined when they cannot be read. */

@@ -18,6 +18,8 @@ export interface Claim {
   readonly file: number;
   readonly crashed: boolean;
   readonly by: string;
+  /** When the line was there already, in milliseconds since the epoch. */
+  readonly at: number;
 }
 
 /** As `writer/seal/register.ts` writes it. */
@@ -25,8 +27,8 @@ const REGISTER = ".activity-audit.seal";
 
 export function claimsOf(scans: readonly FileScan[]): Claim[] {
   return scans.flatMap(({ checkpoints }) =>
-    checkpoints.flatMap(({ chain, links, wrong }) =>
-      wrong === undefined ? links.map((link) => claim(link, `chain ${chain}`)) : [],
+    checkpoints.flatMap(({ chain, links, wrong, at }) =>
+      wrong === undefined ? links.map((link) => claim({ ...link, at }, `chain ${chain}`)) : [],
     ),
   );
 }
@@ -52,7 +54,7 @@ export async function readWitness(path: string): Promise<Claim[]> {
 function claimsIn(text: string): Claim[] {
   return text.split("\n").flatMap((line) => {
     try {
-      return [claim(JSON.parse(line) as Link, "the witness")];
+      return [claim(JSON.parse(line) as Link & Timed, "the witness")];
     } catch {
       return [];
     }
@@ -61,13 +63,17 @@ function claimsIn(text: string): Claim[] {
 
 export async function readRegister(folder: string): Promise<Claim[]> {
   try {
-    const { chains } = JSON.parse(await readFile(join(folder, REGISTER), "utf8")) as { chains: Link[] };
+    const { chains } = JSON.parse(await readFile(join(folder, REGISTER), "utf8")) as { chains: (Link & Timed)[] };
     return chains.map((link) => claim(link, REGISTER));
   } catch {
     return [];
   }
 }
 
-function claim({ chain, log, seq, hash, file, state }: Link, by: string): Claim {
-  return { chain, log, seq, hash, file, crashed: state === "crashed", by };
+interface Timed {
+  readonly at: number;
+}
+
+function claim({ chain, log, seq, hash, file, state, at }: Link & Timed, by: string): Claim {
+  return { chain, log, seq, hash, file, crashed: state === "crashed", by, at };
 }

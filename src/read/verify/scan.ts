@@ -7,8 +7,9 @@
 import type { KeyObject } from "node:crypto";
 import { HEADROOM, LineDigest } from "../../seal/digest.js";
 import { readSeal, type Seal } from "../../seal/line.js";
+import { claimsCheckpoint, claimsRetention, readRetention } from "../../seal/retention.js";
 import type { Line } from "../lines.js";
-import { claimsCheckpoint, claimsRetention, faultOf, readDetails, readRetired } from "./checkpoint.js";
+import { faultOf, readDetails, timeOf } from "./checkpoint.js";
 import type { ChainKeys } from "./keys.js";
 import type { FileScan, OddLine, Place, Run } from "./types.js";
 
@@ -70,7 +71,7 @@ export class FileScanner {
     // Made when it is asked for: most lines are not the last.
     state.run.last = line as unknown as Place;
     if (isCheckpoint) this.#checkpoint(line, seal, state, previous);
-    else if (claimsRetention(bytes)) this.scan.retired.push(...readRetired(bytes));
+    else if (claimsRetention(bytes)) this.#retention(bytes);
   }
 
   /** Ends the scan; the last lines of the runs get their places. */
@@ -165,6 +166,7 @@ export class FileScanner {
       chain: seal.chain,
       seq: seal.seq,
       hash: seal.hash,
+      at: timeOf(line.bytes),
       fileNumber: details?.file ?? 0,
       reason: details?.reason ?? "",
       links: details?.links ?? [],
@@ -178,6 +180,11 @@ export class FileScanner {
     state.run.fileNumber = details.file;
     state.keyId = details.key_id;
     state.epoch = this.keys.canCheck(details.key_id, details.epoch + 1) ? details.epoch + 1 : undefined;
+  }
+
+  #retention(bytes: Buffer): void {
+    const retention = readRetention(bytes);
+    if (retention) this.scan.retired.push(retention);
   }
 
   #unsealed(line: Line): void {

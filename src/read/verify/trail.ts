@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parseBackupName } from "../../writer/backup-name.js";
 import { Chain, groupBy } from "./chain.js";
 import type { Claim } from "./claims.js";
 import { type ChainKeys, MAX_EPOCHS } from "./keys.js";
@@ -38,7 +39,10 @@ class Assembly {
   readonly #order: ReadonlyMap<string, number>;
   readonly #claims: ReadonlyMap<string, readonly Claim[]>;
   readonly #checkpoints: ReadonlyMap<string, readonly SeenCheckpoint[]>;
+  /** How far each chain was deleted on purpose. */
   readonly #retired = new Map<string, number>();
+  /** When the newest backup of each log was rotated that was deleted on purpose. */
+  readonly #retiredUntil = new Map<string, number>();
 
   constructor(
     private readonly scans: readonly FileScan[],
@@ -52,8 +56,11 @@ class Assembly {
       scans.flatMap(({ checkpoints }) => checkpoints),
       ({ chain }) => chain,
     );
-    for (const { chain, to } of scans.flatMap(({ retired }) => retired)) {
-      this.#retired.set(chain, Math.max(to, this.#retired.get(chain) ?? -1));
+    for (const { file, chains } of scans.flatMap(({ retired }) => retired)) {
+      for (const { chain, to } of chains)
+        this.#retired.set(chain, Math.max(to, this.#retired.get(chain) ?? -1));
+      const { log, stamp } = parseBackupName(file) ?? { log: "", stamp: "" };
+      this.#retiredUntil.set(log, Math.max(timeOfStamp(stamp), this.#retiredUntil.get(log) ?? 0));
     }
   }
 
@@ -163,10 +170,17 @@ class Assembly {
     for (const [chain, claims] of this.#claims) {
       if (runs.has(chain)) continue;
       const { seq, log, by } = claims.toSorted((a, b) => b.seq - a.seq)[0]!;
-      if ((this.#retired.get(chain) ?? -1) >= seq) continue;
+      if ((this.#retired.get(chain) ?? -1) >= seq || this.#wasRetired(claims, seq, log)) continue;
       const message = `all of a chain in ${log} is missing, ${seq + 1} lines or more, which ${by} has seen`;
       this.#found("missing-file", chain, 0, seq + 1, message);
     }
+  }
+
+  /* A line that was there when a backup was rotated stood in it, or in one before; and the oldest are deleted first. That
+     one of them was deleted, the trail says; that those before it were, it may have said in one of them. */
+  #wasRetired(claims: readonly Claim[], seq: number, log: string): boolean {
+    const at = Math.min(...claims.filter((claim) => claim.seq === seq).map((claim) => claim.at));
+    return at <= (this.#retiredUntil.get(log) ?? 0);
   }
 
   #inserted(loose: LooseLines): void {
@@ -229,6 +243,11 @@ class Assembly {
     const place = at && { file: at.file, line: at.line, offset: at.offset };
     this.#findings.push({ kind, ...place, chain, seq, count, message });
   }
+}
+
+/* `20261124T084100.123Z` */
+function timeOfStamp(stamp: string): number {
+  return Date.parse(stamp.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)/u, "$1-$2-$3T$4:$5:")) || 0;
 }
 
 function oddOf({ first, chain, from, head }: Run): OddLine {

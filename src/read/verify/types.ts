@@ -4,6 +4,7 @@
  * @module
  */
 import type { Link } from "../../seal/checkpoint.js";
+import type { Retired } from "../../seal/retention.js";
 
 /** What was done to a trail. */
 export type Tampering =
@@ -112,6 +113,8 @@ export interface SeenCheckpoint extends Place {
   readonly chain: string;
   readonly seq: number;
   readonly hash: string;
+  /** When it was made, in milliseconds since the epoch. */
+  readonly at: number;
   readonly fileNumber: number;
   readonly reason: string;
   readonly links: readonly Link[];
@@ -133,8 +136,8 @@ export interface FileScan {
   readonly runs: Run[];
   readonly odd: OddLine[];
   readonly checkpoints: SeenCheckpoint[];
-  /** Chains whose lines up to a number were deleted with a backup, as the trail itself says. */
-  readonly retired: { readonly chain: string; readonly to: number }[];
+  /** Backups that were deleted because of `keep`, as the trail itself says, with their chains. */
+  readonly retired: Pick<Retired, "file" | "chains">[];
   /** Seals of lines that a half line had run into; their writer wrote these again. */
   readonly glued: string[];
 }

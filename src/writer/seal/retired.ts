@@ -8,23 +8,20 @@ import { createReadStream } from "node:fs";
 import { basename } from "node:path";
 import { createGunzip } from "node:zlib";
 import { readSeal } from "../../seal/line.js";
+import { claimsRetention, readRetention, type Retired, type RetiredChain } from "../../seal/retention.js";
 
 const NEWLINE = 10;
 
-/** A backup that is beyond what is kept. */
-export interface Retired {
-  readonly file: string;
-  readonly lines: number;
-  /** The last line of each chain in it. */
-  readonly chains: readonly { readonly chain: string; readonly to: number; readonly hash: string }[];
-}
+/** Of chains that earlier backups were told of with, so many go on being told of, the newest. */
+const MAX_EARLIER = 500;
 
 /** Reads a backup from end to end, some milliseconds of the event loop a megabyte. */
 export async function readRetired(path: string): Promise<Retired> {
   const packed = createReadStream(path, { highWaterMark: 1 << 18 });
   const chunks = path.endsWith(".gz") ? packed.pipe(createGunzip()) : packed;
   packed.on("error", (error) => chunks.destroy(error));
-  const chains = new Map<string, { to: number; hash: string }>();
+  const chains = new Map<string, RetiredChain>();
+  const earlier = new Map<string, RetiredChain>();
   let lines = 0;
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
@@ -32,11 +29,25 @@ export async function readRetired(path: string): Promise<Retired> {
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
       const seal = readSeal(bytes, start, end);
-      if (seal) chains.set(seal.chain, { to: seal.seq, hash: seal.hash });
+      if (seal) {
+        const { chain, seq: to, hash } = seal;
+        chains.set(chain, { chain, to, hash });
+        addRetention(earlier, bytes.subarray(start, end));
+      }
       lines += 1;
       start = end + 1;
     }
     rest = Buffer.from(bytes.subarray(start));
   }
-  return { file: basename(path), lines, chains: [...chains].map(([chain, end]) => ({ chain, ...end })) };
+  for (const chain of chains.keys()) earlier.delete(chain);
+  return { file: basename(path), lines, chains: [...[...earlier.values()].slice(-MAX_EARLIER), ...chains.values()] };
+}
+
+/* The last one told of comes last. */
+function addRetention(earlier: Map<string, RetiredChain>, line: Buffer): void {
+  if (!claimsRetention(line)) return;
+  for (const told of readRetention(line)?.chains ?? []) {
+    earlier.delete(told.chain);
+    earlier.set(told.chain, told);
+  }
 }
