@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createHmac, generateKeyPairSync, randomBytes, verify } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -9,6 +10,7 @@ import { describe, it } from "node:test";
 import log4js from "log4js";
 import { LineDigest, HEADROOM } from "#dist/seal/digest";
 import { auditLogging } from "#dist/log/logging";
+import type { Witnessed } from "#dist/seal/checkpoint";
 import { flush } from "#dist/writer/writers";
 import { assertRecord } from "../support/schema.js";
 import { inFolder, parsed, run, start } from "../writer/support.js";
@@ -252,6 +254,25 @@ describe("in one process", () => {
       assert.deepEqual(
         links.map(({ log, state }) => [log, state]),
         [["audit.log", "running"]],
+      );
+    }));
+
+  it("witnesses are told outside of the request that happens to be under way", () =>
+    inFolder(async (folder) => {
+      const requests = new AsyncLocalStorage<string>();
+      const told: (readonly [string, string, string | undefined])[] = [];
+      const witness = ({ log, reason }: Witnessed): void => void told.push([log, reason, requests.getStore()]);
+      const seal = { witness, checkpointEvery: { records: 1 } };
+      log4js.configure(auditLogging({ directory: folder, console: false, seal }));
+      await requests.run("a request", async () => {
+        log4js.getLogger("audit.event").audit({ n: 1 });
+        log4js.getLogger("audit.request").api({ n: 1 });
+        await until(() => new Set(told.map(([log]) => log)).size === 2);
+      });
+      await closed();
+      assert.deepEqual(
+        told.filter(([, , request]) => request !== undefined),
+        [],
       );
     }));
 

@@ -7,6 +7,7 @@ import * as v from "valibot";
 import { fault } from "../health.js";
 import type { Witnessed } from "../seal/checkpoint.js";
 import { within } from "../within.js";
+import { outside } from "../writer/outside.js";
 
 export type { Witnessed };
 
@@ -49,7 +50,7 @@ export function guardedWitness(witness: Witness): GuardedWitness {
   return {
     tell(checkpoint) {
       try {
-        const told: Promise<void> = Promise.resolve(witness(checkpoint))
+        const told: Promise<void> = Promise.resolve(outside(() => witness(checkpoint)))
           .catch(count)
           .then(() => void telling.delete(told));
         telling.add(told);

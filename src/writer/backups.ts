@@ -15,6 +15,7 @@ import type { Retired } from "../seal/retention.js";
 import { readRetired } from "./seal/retired.js";
 import { backupPattern } from "./backup-name.js";
 import { takeLock } from "./lock.js";
+import { outside } from "./outside.js";
 import type { FileSettings } from "./protocol.js";
 import { syncFolder } from "./sync.js";
 
@@ -50,7 +51,7 @@ export class Backups {
     if (this.#stopped) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.tidy().catch((error: unknown) => fault("writer.backups", error));
+      outside(() => this.tidy()).catch((error: unknown) => outside(() => fault("writer.backups", error)));
     }, this.graceMs).unref();
   }
 

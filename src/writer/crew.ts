@@ -22,6 +22,7 @@ import {
   type ThreadNews,
   WAKE,
 } from "./protocol.js";
+import { outside } from "./outside.js";
 import type { ThreadStart } from "./thread.js";
 
 /** After so many threads that did not live for `SHORT_LIFE_MS`, no other is started. */
@@ -144,9 +145,9 @@ export class Crew {
       // No more threads may be had, or none at all: Node's permissions.
       return this.#giveUp(error);
     }
-    worker.on("message", (news: ThreadNews) => this.#members.get(news.id)?.onNews(news));
-    worker.on("error", (error) => fault("writer.thread", error));
-    worker.on("exit", () => this.#onExit(worker, file));
+    worker.on("message", (news: ThreadNews) => outside(() => this.#members.get(news.id)?.onNews(news)));
+    worker.on("error", (error) => outside(() => fault("writer.thread", error)));
+    worker.on("exit", () => outside(() => this.#onExit(worker, file)));
     // After the listeners: one for messages would hold the process again.
     worker.unref();
     this.#worker = worker;
