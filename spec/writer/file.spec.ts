@@ -494,6 +494,22 @@ describe("backups", () => {
       );
     }));
 
+  it("are deleted when they have become too old, also while nothing is rotated", () =>
+    inFolder(async (folder) => {
+      const [, , newest] = makeBackups(folder);
+      const backups = new Backups(settings(folder, { keep: { days: 2 } }), 0, undefined, 10);
+      backups.tidySoon();
+      try {
+        await until(() => readdirSync(folder).length === 2);
+        const then = new Date(Date.now() - 3 * 86_400_000);
+        utimesSync(newest!, then, then);
+        await until(() => !existsSync(newest!));
+        assert.deepEqual(readdirSync(folder).filter((name) => !name.endsWith(".lock")), ["a-other.log"]);
+      } finally {
+        backups.stop();
+      }
+    }));
+
   it("stay when their file was closed meanwhile, which may be opened again to keep more", () =>
     inFolder(async (folder) => {
       makeBackups(folder);

@@ -22,6 +22,8 @@ import { syncFolder } from "./sync.js";
 /** A process that has not seen the rotation yet may append to a backup for a moment. */
 const GRACE_MS = 5000;
 const DAY_MS = 86_400_000;
+/** How often it is looked for backups that are too old by now, with or without a rotation. */
+const AGE_MS = 3_600_000;
 /** How often the lock is told that its owner lives. */
 const KEEP_MS = 5000;
 /** What nobody has written to for so long, a killed process has left. */
@@ -35,6 +37,7 @@ interface Backup {
 
 export class Backups {
   #timer: NodeJS.Timeout | undefined;
+  #ageing: NodeJS.Timeout | undefined;
   #running = false;
   #stopped = false;
 
@@ -42,6 +45,7 @@ export class Backups {
     private readonly settings: FileSettings,
     private readonly graceMs = GRACE_MS,
     private readonly tellRetired: (retired: Retired) => void = () => {},
+    private readonly ageMs = AGE_MS,
   ) {}
 
   /** Tidies up some seconds from now. Does not keep the process alive; the next process goes on with it. */
@@ -49,6 +53,7 @@ export class Backups {
     const { gzip, keep } = this.settings;
     if (!gzip && keep.files === undefined && keep.bytes === undefined && keep.days === undefined) return;
     if (this.#stopped) return;
+    if (keep.days !== undefined) this.#ageing ??= setInterval(() => this.tidySoon(), this.ageMs).unref();
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       outside(() => this.tidy()).catch((error: unknown) => outside(() => fault("writer.backups", error)));
@@ -58,6 +63,7 @@ export class Backups {
   /** For good: its file may have other settings by now, and nobody hears of a deleted backup any more. */
   stop(): void {
     this.#stopped = true;
+    clearInterval(this.#ageing);
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
