@@ -187,6 +187,33 @@ describe("a file of lines", () => {
   }
 });
 
+describe("a file whose closing fails", () => {
+  it("is closed, and its descriptor, which is somebody else's then, is not written to", () =>
+    withWriter({}, async (writer, folder) => {
+      const { closeSync } = fs;
+      const path = join(folder, "a.log");
+      fs.closeSync = (fd) => {
+        const isOurs = readlinkSync(`/proc/self/fd/${fd}`) === "/dev/full";
+        closeSync(fd);
+        if (isOurs) throw Object.assign(new Error("EDQUOT: quota exceeded"), { code: "EDQUOT" });
+      };
+      try {
+        writer.write("1", "os");
+        fillDisk(folder);
+        writer.write("2", "os");
+        assert.equal(writer.health().state, "failing");
+      } finally {
+        fs.closeSync = closeSync;
+      }
+      const other = join(folder, "other");
+      const fds = Array.from({ length: 8 }, () => fs.openSync(other, "a"));
+      unlinkSync(path);
+      await flush();
+      for (const fd of fds) closeSync(fd);
+      assert.deepEqual([linesOf(folder, "a"), readFileSync(other, "utf8")], [["2"], ""]);
+    }));
+});
+
 describe("a fault", () => {
   it("that is told of in the very file that it happened to harms none of its lines", () =>
     withWriter({ maxBytes: 5 }, (writer, folder) => {

@@ -179,9 +179,11 @@ export class LogFile {
   close(): void {
     if (this.#fd < 0) return;
     guarded("writer.disk", () => this.settle());
-    closeSync(this.#fd);
+    const fd = this.#fd;
     this.#fd = -1;
     this.#inode = -1;
+    // Also where it fails, as on NFS beyond a quota, the number is free, and may be a socket's the next moment.
+    guarded("writer.disk", () => closeSync(fd));
   }
 
   /* What was written counts, whatever comes of this: it must not be written twice as a whole. */
