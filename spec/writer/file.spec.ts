@@ -290,6 +290,16 @@ describe("a full ring", () => {
       assert.deepEqual(linesOf(folder, "a").slice(65), ["gap 2: the ring was full"]);
     }));
 
+  it("throws for a line that is larger than the ring too, while the file cannot be written", () =>
+    withWriter({ onFull: "error" }, async (writer, folder) => {
+      fillDisk(folder);
+      assert.throws(() => writer.write("x".repeat(100_000), "memory"), { code: "AUDIT_WRITER_FULL" });
+      unlinkSync(join(folder, "a.log"));
+      await until(() => writer.health().state === "ok");
+      await flush();
+      assert.deepEqual(linesOf(folder, "a"), ["gap 1: the file cannot be written"]);
+    }));
+
   it("makes the caller wait for the thread, and loses nothing", () =>
     withWriter({ onFull: "block", maxBlockMs: 60_000 }, async (writer, folder) => {
       const lines = Array.from({ length: 5000 }, (_, index) => `${index} ${"y".repeat(100)}`);

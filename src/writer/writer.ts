@@ -185,15 +185,15 @@ export class Writer implements Member {
   }
 
   #whenFull(line: string): boolean {
-    if (this.#isTooLong(line)) {
-      return this.#canWrite() ? this.#writeNow(line, "os") : this.#drop("the file cannot be written");
-    }
+    const isTooLong = this.#isTooLong(line);
+    if (isTooLong && this.#canWrite()) return this.#writeNow(line, "os");
     const { onFull, maxBlockMs } = this.settings;
+    const why = isTooLong ? "the file cannot be written" : "the ring was full";
     if (onFull === "error") {
-      this.#drop("the ring was full");
+      this.#drop(why);
       throw new AuditError("AUDIT_WRITER_FULL", [this.settings.path, this.#ring.capacity]);
     }
-    if (onFull === "drop" || this.#stalled || this.#isWriting) return this.#drop("the ring was full");
+    if (isTooLong || onFull === "drop" || this.#stalled || this.#isWriting) return this.#drop(why);
     if (this.#waitForRoom(line, maxBlockMs)) return true;
     this.#stalled = true;
     return this.#drop(`the ring was full for ${maxBlockMs} ms`);
