@@ -42,6 +42,12 @@ function configure(appenders: Record<string, object>, categories: Record<string,
   });
 }
 
+function broken(): () => void {
+  return () => {
+    throw new Error("broken");
+  };
+}
+
 function named(name: string): object {
   return { layout: { type: "pattern", pattern: `${name} %m` } };
 }
@@ -92,10 +98,10 @@ describe(`an appender of type ${TYPE}`, () => {
   });
 
   it("gets a record of ours also behind an appender that throws", () => {
-    const broken = () => (): void => {
-      throw new Error("broken");
-    };
-    configure({ broken: { type: { configure: broken } }, a: {} }, { "audit.crud": ["broken", "a"], default: ["a"] });
+    configure(
+      { broken: { type: { configure: broken } }, a: {} },
+      { "audit.crud": ["broken", "a"], default: ["a"] },
+    );
     const record = buildRecord(rowEvent(), STAMP) as AuditRecord;
     createSink()(record);
     assert.equal(lines().length, 1);

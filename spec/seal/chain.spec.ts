@@ -261,7 +261,8 @@ describe("in one process", () => {
     inFolder(async (folder) => {
       const requests = new AsyncLocalStorage<string>();
       const told: (readonly [string, string, string | undefined])[] = [];
-      const witness = ({ log, reason }: Witnessed): void => void told.push([log, reason, requests.getStore()]);
+      const witness = ({ log, reason }: Witnessed): void =>
+        void told.push([log, reason, requests.getStore()]);
       const seal = { witness, checkpointEvery: { records: 1 } };
       log4js.configure(auditLogging({ directory: folder, console: false, seal }));
       await requests.run("a request", async () => {

@@ -25,7 +25,13 @@ function opened(folder: string, name: string): Writer {
     seal: sealSettings(true)!,
     threadFile: "/none",
   });
-  return new Writer(options, new Crew(), () => "{}", (text) => text, { rotated: () => {} });
+  return new Writer(
+    options,
+    new Crew(),
+    () => "{}",
+    (text) => text,
+    { rotated: () => {} },
+  );
 }
 
 function ended(writer: Writer): void {
@@ -88,7 +94,7 @@ describe("a backup that was deleted because of `keep`", () => {
       const writer = opened(folder, "a.log");
       await rotated(writer, 8);
       ended(writer);
-      const witness = join(folder, "witness.jsonl");
+      const witness = join(folder, "witness.txt");
       const seen = { chain: "0123456789abcdef", log: "a.log", seq: 7, hash: "0".repeat(64), file: 1 };
       const [newest] = readdirSync(folder).filter((name) => name.startsWith("a-"));
       assert.ok(newest);

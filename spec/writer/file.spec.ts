@@ -43,6 +43,10 @@ function withWriter(
   });
 }
 
+function gapLine({ count, why }: GapReport): string {
+  return `gap ${count}: ${why}`;
+}
+
 /** A device that is full, in the place of the file. */
 function fillDisk(folder: string): void {
   rmSync(join(folder, "a.log"), { force: true });
@@ -266,8 +270,7 @@ describe("a full ring", () => {
   it("is told of once where there is no thread, also when the first try at the file is in vain", () =>
     inFolder(async (folder) => {
       const options = settings(folder, { threadFile: "/none" });
-      const describeGap = ({ count, why }: GapReport): string => `gap ${count}: ${why}`;
-      const writer = new Writer(options, new Crew(), describeGap, (text) => text, { rotated: () => {} });
+      const writer = new Writer(options, new Crew(), gapLine, (text) => text, { rotated: () => {} });
       writer.write("before", "memory");
       fillDisk(folder);
       assert.ok(!writer.write("x".repeat(100_000), "memory"));
@@ -518,7 +521,7 @@ describe("backups", () => {
       for (let n = 0; n < 40; n += 1) writer.write("x".repeat(99), "memory");
       await flush({ fsync: true });
       for (const name of readdirSync(folder)) if (name.startsWith("a-")) unlinkSync(join(folder, name));
-      const open = readdirSync("/proc/self/fd").map((fd) => {
+      const held = readdirSync("/proc/self/fd").map((fd) => {
         try {
           return readlinkSync(`/proc/self/fd/${fd}`);
         } catch {
@@ -526,7 +529,7 @@ describe("backups", () => {
         }
       });
       assert.deepEqual(
-        open.filter((path) => path.startsWith(folder) && path.endsWith("(deleted)")),
+        held.filter((path) => path.startsWith(folder) && path.endsWith("(deleted)")),
         [],
       );
     }));
@@ -541,7 +544,10 @@ describe("backups", () => {
         const then = new Date(Date.now() - 3 * 86_400_000);
         utimesSync(newest!, then, then);
         await until(() => !existsSync(newest!));
-        assert.deepEqual(readdirSync(folder).filter((name) => !name.endsWith(".lock")), ["a-other.log"]);
+        assert.deepEqual(
+          readdirSync(folder).filter((name) => !name.endsWith(".lock")),
+          ["a-other.log"],
+        );
       } finally {
         backups.stop();
       }

@@ -35,7 +35,10 @@ function file(name: string, layout: typeof jsonLayout, options: FilePartOptions)
 
 /* A durability by category leaves the others as they are by default. */
 function soon({ durability = "os", ...options }: FilePartOptions): FilePartOptions {
-  return { ...options, durability: typeof durability === "string" ? durability : { default: "os", ...durability } };
+  return {
+    ...options,
+    durability: typeof durability === "string" ? durability : { default: "os", ...durability },
+  };
 }
 
 /**

@@ -125,7 +125,8 @@ export class Crew {
   }
 
   #start(file: string): void {
-    if (!existsSync(file)) return this.#giveUp(new Error(`There is no ${file}: each call writes for itself.`));
+    if (!existsSync(file))
+      return this.#giveUp(new Error(`There is no ${file}: each call writes for itself.`));
     this.#generation += 1;
     this.#startedAt = performance.now();
     this.#control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));

@@ -284,7 +284,8 @@ export class Writer implements Member {
     } finally {
       this.#isTelling = false;
     }
-    if (this.#untold.length > 0) setImmediate(() => this.#tellWitness()).unref();
+    if (this.#exiting) this.#untold = [];
+    else if (this.#untold.length > 0) setImmediate(() => this.#tellWitness()).unref();
   }
 
   /** The right to write, at once from a thread that is idle or dead, else when its `write` has returned. */
@@ -383,7 +384,9 @@ export class Writer implements Member {
 
   /* What either thread has written to last: another process may have made a backup of it since. */
   #lastFiles(): string[] {
-    const inodes = [this.#file.inode, loadNumber(this.#ring.words, FLIGHT_INODE)].filter((inode) => inode > 0);
+    const inodes = [this.#file.inode, loadNumber(this.#ring.words, FLIGHT_INODE)].filter(
+      (inode) => inode > 0,
+    );
     const paths = guarded("writer.disk", () => inodes.map((inode) => pathOfInode(this.settings.path, inode)));
     return (paths ?? []).filter((path) => path !== undefined);
   }

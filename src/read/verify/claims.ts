@@ -63,7 +63,9 @@ function claimsIn(text: string): Claim[] {
 
 export async function readRegister(folder: string): Promise<Claim[]> {
   try {
-    const { chains } = JSON.parse(await readFile(join(folder, REGISTER), "utf8")) as { chains: (Link & Timed)[] };
+    const { chains } = JSON.parse(await readFile(join(folder, REGISTER), "utf8")) as {
+      chains: (Link & Timed)[];
+    };
     return chains.map((link) => claim(link, REGISTER));
   } catch {
     return [];

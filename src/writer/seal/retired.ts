@@ -40,7 +40,11 @@ export async function readRetired(path: string): Promise<Retired> {
     rest = Buffer.from(bytes.subarray(start));
   }
   for (const chain of chains.keys()) earlier.delete(chain);
-  return { file: basename(path), lines, chains: [...[...earlier.values()].slice(-MAX_EARLIER), ...chains.values()] };
+  return {
+    file: basename(path),
+    lines,
+    chains: [...[...earlier.values()].slice(-MAX_EARLIER), ...chains.values()],
+  };
 }
 
 /* The last one told of comes last. */
