@@ -366,6 +366,22 @@ describe("a call that is answered", () => {
     );
   });
 
+  it("to a form of more parts than are read is one record that says so", async () => {
+    const { instance, records } = audited();
+    const form = new FormDataPackage();
+    for (let part = 0; part < 1100; part += 1) form.append(part < 1000 ? "a" : "b", "1");
+    await instance.post("/end", form);
+    const { body } = service.arrived[0]!;
+    const a = Array.from({ length: 1000 }, () => "1");
+    assertCall(
+      records[0]!,
+      parts("/end", {
+        request: { method: "POST", body: { a, $clipped: "multipart", $length: body.byteLength } },
+        response: { body: answered("/end", body.byteLength) },
+      }),
+    );
+  });
+
   for (const coding of ["gzip", "br"]) {
     it(`in ${coding} is one record that can be read`, async () => {
       const { instance, records } = audited();

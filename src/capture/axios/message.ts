@@ -150,8 +150,9 @@ export class StreamedBody {
 
   told(): unknown {
     const { passing } = this;
-    const parts = passing.end?.how === "whole" ? this.#form?.parts() : undefined;
-    if (parts?.length) return { chunks: [], bytes: passing.bytes, truncated: false, parts };
+    const form = passing.end?.how === "whole" ? this.#form : null;
+    const parts = form?.parts();
+    if (form && parts?.length) return { chunks: [], bytes: passing.bytes, truncated: !form.whole, parts };
     return { $stream: true, bytes: passing.bytes, sha256: passing.sha256() };
   }
 }
