@@ -13,8 +13,10 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { driveClinic } from "#demo/script";
 import { startWorld } from "#demo/world";
 import { serveViewer, type Served } from "#dist/viewer/serve";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page, Route } from "playwright-core";
+import { makeRecords, writeTrail } from "../read/trail.js";
 import { openPage, startBrowser, type Watched, withoutBrowser } from "../support/browser.js";
+import { until } from "../support/until.js";
 
 const AXE = readFileSync(createRequire(join(process.cwd(), "x.js")).resolve("axe-core/axe.min.js"), "utf8");
 const PICTURES = join(process.cwd(), "build", "screenshots");
@@ -189,6 +191,40 @@ describe("the viewer's page", { skip: withoutBrowser, timeout: 180_000 }, () => 
     assert.equal(await page.locator(".detail img, .detail script, .records img").count(), 0);
     assert.ok((await page.getByRole("grid").innerText()).includes("<img src=x"));
     assert.deepEqual(watched.faults, []);
+  });
+
+  it("has the rows of what was chosen last, whatever is scrolled while they are awaited", async () => {
+    const long = await mkdtemp(join(tmpdir(), "viewer-"));
+    const made = makeRecords(2500, 75);
+    writeTrail(long, made, 0);
+    const other = await serveViewer({ directory: long, port: 0 });
+    try {
+      let held: Route[] | undefined;
+      await page.route("**/api/records?*", (route) => void (held ? held.push(route) : route.continue()));
+      await page.goto(other.url);
+      await page.locator("#row-10").waitFor();
+      const waiting = (held = []) as Route[];
+      await page.getByLabel("Outcome").selectOption("success");
+      await page.getByLabel("Outcome").selectOption("failure");
+      await until(() => waiting.length === 2);
+      await page.locator(".scroll").evaluate((scroller) => scroller.scrollTo(0, scroller.scrollHeight));
+      await page.waitForTimeout(300);
+      held = undefined;
+      for (const route of waiting.slice(1)) {
+        const answered = page.waitForResponse(route.request().url());
+        await route.continue();
+        await answered;
+      }
+      const failures = made.filter(({ outcome }) => outcome === "failure").toSorted(newestFirst);
+      assert.ok(failures.length > 220);
+      const shown = page.locator("#row-200 .time");
+      await page.locator(".scroll").evaluate((scroller) => scroller.scrollTo(0, 195 * 30));
+      await shown.waitFor();
+      assert.equal(await shown.innerText(), failures[200]!["timestamp"]);
+    } finally {
+      await other.close();
+      await rm(long, { recursive: true });
+    }
   });
 
   for (const colours of ["light", "dark"] as const) {

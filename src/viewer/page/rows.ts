@@ -15,7 +15,8 @@ export const rows = signal<readonly Row[] | null>(null);
 export const isWhole = signal(false);
 
 let asked = new AbortController();
-let underWay = false;
+/** The page that is waited for: one that was given up may end later than the next begins. */
+let underWay: object | undefined;
 
 effect(() => {
   void version.value;
@@ -46,13 +47,13 @@ export function more(): void {
 }
 
 async function load(parameters: string, abort: AbortSignal, then: (found: Row[]) => void): Promise<void> {
-  underWay = true;
+  const own = (underWay = {});
   try {
     const found = await ask<Row[]>("records", parameters, abort);
     if (!abort.aborted) then(found);
   } catch (error) {
     if (!abort.aborted) problem.value = (error as Error).message;
   } finally {
-    underWay = false;
+    if (underWay === own) underWay = undefined;
   }
 }

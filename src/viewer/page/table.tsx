@@ -21,7 +21,7 @@ export function RecordTable() {
   const lastInSight = items.at(-1)?.index ?? 0;
   useEffect(() => {
     if (found.length > 0 && lastInSight >= found.length - 40) more();
-  }, [lastInSight, found.length]);
+  }, [lastInSight, found]);
 
   const move = (to: number): void => {
     const next = Math.max(0, Math.min(to, found.length - 1));
