@@ -101,9 +101,9 @@ export class Shipper {
     for (const file of this.#files()) {
       if (excess <= 0 || !file.isSettled) return;
       const from = positions.of(file.inode);
-      const dropped = unsentOf(file, from);
+      const { toldBefore, ...dropped } = unsentOf(file, from);
       if (dropped.count > 0) this.tell({ kind: "dropped", dropped });
-      this.#dropped += dropped.count;
+      this.#dropped += dropped.count - toldBefore;
       positions.forget(file.inode);
       discard(file);
       excess -= file.size - from;
