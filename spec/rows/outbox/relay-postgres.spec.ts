@@ -11,11 +11,11 @@ import { brief, Trail } from "./trail.js";
 const [server] = outboxServers(`audit_relay_${process.pid}`);
 
 describe("the relay on PostgreSQL", { skip: server!.reason ?? false }, () => {
-  const options = { ...server!.options, extra: { query_timeout: 1000 } } as DataSourceOptions;
+  const options = { ...server!.options, extra: { query_timeout: 2000 } } as DataSourceOptions;
   const trail = new Trail({ ...server!, options }, [
     "CREATE SEQUENCE deletes",
     `CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-       IF nextval('deletes') = 1 THEN PERFORM pg_sleep(3); END IF; RETURN OLD; END $$`,
+       IF nextval('deletes') = 1 THEN PERFORM pg_sleep(6); END IF; RETURN OLD; END $$`,
   ]);
 
   it("goes on after it has waited for the server for too long", async () => {

@@ -22,7 +22,7 @@ describe("a statement that is given up", { skip: noServer }, () => {
     `CREATE TABLE t (id int PRIMARY KEY, n int, note text); INSERT INTO t SELECT i, 0, '' FROM generate_series(1, 2500) AS i;
      CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent VALUES (1), (2), (3);
      CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent ON DELETE CASCADE); INSERT INTO child VALUES (1, 1), (2, 2);
-     CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN OLD; END $$;
+     CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN OLD; END $$;
      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no' USING ERRCODE = '42501'; END $$;
      CREATE TRIGGER refused BEFORE DELETE ON parent FOR EACH ROW WHEN (OLD.id = 3) EXECUTE FUNCTION refuse();
      CREATE TRIGGER slow BEFORE DELETE ON parent FOR EACH ROW WHEN (OLD.id = 1) EXECUTE FUNCTION wait();`,
@@ -46,7 +46,7 @@ describe("a statement that is given up", { skip: noServer }, () => {
   });
 
   it("leaves no transaction of ours open, in which later writes would be lost", async () => {
-    const { pool, told } = db.audited({ pool: { query_timeout: 200 } });
+    const { pool, told } = db.audited({ pool: { query_timeout: 1000 } });
     const client = await pool.connect();
     await assert.rejects(client.query("DELETE FROM parent WHERE id = 1"), late);
     const deleted = { ids: "1,2,3" };
@@ -71,7 +71,7 @@ describe("a statement that is given up", { skip: noServer }, () => {
       await other.query("SELECT FROM parent WHERE id = 2 FOR UPDATE");
       if (transaction) await client.query("BEGIN");
       const answer = client.query(inTime("DELETE FROM parent WHERE id = 2"));
-      const waited = new Promise((resolve) => setTimeout(resolve, 3000, "waited for the lock"));
+      const waited = new Promise((resolve) => setTimeout(resolve, 20_000, "waited for the lock").unref());
       await assert.rejects(Promise.race([answer, waited]), late);
       await other.query("COMMIT");
       if (transaction) await client.query("COMMIT");
@@ -141,7 +141,7 @@ describe("a statement that is given up", { skip: noServer }, () => {
     };
     const query = connection.query.bind(connection);
     connection.query = (text) => (text === "ROLLBACK" ? connection.stream.destroy() : query(text));
-    const waited = new Promise((resolve) => setTimeout(resolve, 5000, "waited"));
+    const waited = new Promise((resolve) => setTimeout(resolve, 20_000, "waited").unref());
     const answer = Promise.race([client.query("DELETE FROM parent WHERE id = 3"), waited]);
     await assert.rejects(answer, { code: "42501" });
     client.release(true);
