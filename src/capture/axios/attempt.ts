@@ -50,7 +50,10 @@ export class Attempt {
     all((entry) => users.push(entry));
     try {
       collect(this.#onRequest(users.length === 0 ? 1 : 2));
-      for (const entry of users) collect(this.#before(entry));
+      for (const entry of users) {
+        if (!entry.synchronous) this.#inSteps = true;
+        collect(this.#inside(entry));
+      }
       if (users.length > 0) collect(this.#onRequest(2));
     } catch (error) {
       // A `runWhen` of the application's: axios asks for no interceptor more.
@@ -106,25 +109,11 @@ export class Attempt {
 
   /** An interceptor of the application's, run as a part of the call. */
   #inside(entry: Entry): Entry {
-    return Object.create(entry, {
-      fulfilled: { value: this.#part(entry.fulfilled) },
-      rejected: { value: this.#part(entry.rejected) },
-    }) as Entry;
-  }
-
-  /** The same of one that runs before the request is sent. */
-  #before(entry: Entry): Entry {
     const { fulfilled, rejected } = entry;
+    const mayThrow = entry.synchronous && typeof rejected !== "function";
     return Object.create(entry, {
-      fulfilled: { value: this.#part(typeof rejected === "function" ? fulfilled : this.#noting(fulfilled)) },
+      fulfilled: { value: this.#part(mayThrow ? this.#noting(fulfilled) : fulfilled) },
       rejected: { value: this.#part(rejected) },
-      // axios asks those that run, until one is asynchronous.
-      synchronous: {
-        get: () => {
-          this.#inSteps ||= !entry.synchronous;
-          return entry.synchronous;
-        },
-      },
     }) as Entry;
   }
 
@@ -227,8 +216,9 @@ export class Attempt {
 /** An object may have no form as a text, and what the application has put in the place of axios's own may do anything. */
 function mayRefuse({ data, transformRequest }: InternalAxiosRequestConfig): boolean {
   if (typeof data === "object" && data !== null) return true;
-  const [first, ...more] = Array.isArray(transformRequest) ? transformRequest : [transformRequest];
-  return more.length > 0 || first?.name !== "transformRequest";
+  const own =
+    Array.isArray(transformRequest) && transformRequest.length === 1 ? transformRequest[0] : undefined;
+  return own?.name !== "transformRequest";
 }
 
 function canceled(): Error {
