@@ -109,6 +109,18 @@ describe("the values of a statement", () => {
     }
   });
 
+  it("are values, too, where they are written as hexadecimal or binary numbers", () => {
+    const sql = "UPDATE t SET a = 0xDEADBEEF, b = 0b101 WHERE c = 0Xff";
+    for (const quoting of ["standard", "postgres", "mysql", "mysql-plain"] as const) {
+      assert.equal(withoutValues(sql, quoting), "UPDATE t SET a = ?, b = ? WHERE c = ?");
+    }
+    assert.deepEqual(writtenParameters(sql, "mysql"), [
+      { value: { $binary: 4 }, columns: ["a"] },
+      { value: "0b101", columns: ["b"] },
+      { value: { $binary: 1 }, columns: ["c"] },
+    ]);
+  });
+
   it("are not taken for names where brackets are no quotes", () => {
     assert.equal(withoutValues("UPDATE t SET a = ARRAY['secret']", "postgres"), "UPDATE t SET a = ARRAY[?]");
     assert.equal(withoutValues(String.raw`SET a = 'a\', b = 'secret'`, "mysql-plain"), "SET a = ?, b = ?");

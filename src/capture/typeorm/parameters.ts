@@ -96,6 +96,7 @@ const escapes: Record<string, string> = { 0: "\0", b: "\b", n: "\n", r: "\r", t:
 /** A literal of MySQL's as a value. */
 function readLiteral(text: string): unknown {
   const [, prefix = "", quoted] = /^(\w*)((?:'[\s\S]*'|"[\s\S]*"))$/.exec(text) ?? [];
+  if (/^0x/i.test(text)) return { $binary: Math.ceil((text.length - 2) / 2) };
   if (quoted === undefined) return String(Number(text)) === text ? Number(text) : text;
   if (/^x$/i.test(prefix)) return { $binary: Math.ceil((quoted.length - 2) / 2) };
   const quote = quoted[0]!;

@@ -39,7 +39,7 @@ const patterns: Record<Quoting, RegExp> = {
 };
 
 function pattern(name: string, comment: string, string: string, placeholder: string): RegExp {
-  const number = String.raw`(?<![\w$:@?])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b`;
+  const number = String.raw`(?<![\w$:@?])(?:0[xX][\da-fA-F]+|0[bB][01]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\b`;
   return new RegExp(
     `(?<name>${name})|(?<comment>${comment}|\\/\\*[\\s\\S]*?\\*\\/)|(?<value>${string}|${number})|` +
       `(?<placeholder>${placeholder})|(?<word>[\\p{L}_][\\p{L}\\p{N}_$]*)|(?<mark>[^\\s\\p{L}_])`,
