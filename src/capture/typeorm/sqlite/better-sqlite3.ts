@@ -23,6 +23,7 @@ interface BetterStatement {
   get(...values: unknown[]): unknown;
   iterate(...values: unknown[]): IterableIterator<unknown>;
   raw(): BetterStatement;
+  safeIntegers(on: boolean): BetterStatement;
   readonly database: BetterDatabase;
   readonly source: string;
 }
@@ -44,7 +45,8 @@ export class BetterConnection implements SqliteConnection {
   rows(sql: string, ...values: (number | string)[]): unknown[][] {
     let statement = this.#cached.get(sql);
     if (!statement) {
-      statement = this.#database.prepare(sql).raw();
+      // The application may have asked for BigInts everywhere.
+      statement = this.#database.prepare(sql).raw().safeIntegers(false);
       this.#cached.set(sql, statement);
     }
     return statement.all(...values) as unknown[][];
@@ -55,7 +57,7 @@ export class BetterConnection implements SqliteConnection {
   }
 
   define(name: string, work: SqlFunction): void {
-    this.#database.function(name, {}, work);
+    this.#database.function(name, { safeIntegers: false }, work);
   }
 
   inTransaction(): boolean {

@@ -71,6 +71,7 @@ export class SqliteRecorder implements StatementListener {
   #held = 0;
   /** The last row that was told. */
   #told = 0;
+  #sweepFrom = SWEEP_AFTER;
   #open: boolean;
   /** The triggers may not be what they should be. */
   #dirty = false;
@@ -97,6 +98,8 @@ export class SqliteRecorder implements StatementListener {
     this.#records = outbox && new StatementRecords(outbox.target, limits, (id) => triggers.table(id));
     this.#define();
     triggers.install();
+    // A capture before this one could not drop the table while a query was open.
+    this.#told = this.#last();
     this.#open = connection.inTransaction() ?? this.#probe();
     this.#schemaInDoubt = this.#open;
     this.#unlisten = connection.listen(this);
@@ -104,30 +107,34 @@ export class SqliteRecorder implements StatementListener {
 
   before(sql: string, values?: Values): void {
     const statement = readStatement(sql);
-    if (statement.kind === "read" || this.#busy) return;
+    if (statement.kind === "read" || this.#busy || this.#stopped) return;
     this.#ours(() => this.#prepareFor(statement));
     this.#records?.begin(sql, values, statement.kind === "many");
   }
 
   after(sql: string, failed: boolean, values?: Values): void {
+    if (this.#busy || this.#stopped) return;
     const statement = readStatement(sql);
     if (statement.recursion) this.#dirty = true;
-    if (statement.kind === "read" || this.#busy) return;
+    if (statement.storage) this.#ours(() => this.#restore());
+    if (statement.kind === "read") return;
     this.#ours(() => this.#settle(statement, failed, values));
   }
 
   reopened(): void {
     this.exports += 1;
-    this.#ours(() => {
-      const gone =
-        this.#connection.rows(`SELECT 1 FROM temp.sqlite_master WHERE name='${CHANGES}'`).length === 0;
-      if (!gone) return;
-      this.#open = false;
-      this.#records?.settled();
-      this.#forget();
-      this.#define();
-      this.#triggers.install();
-    });
+    this.#ours(() => this.#restore());
+  }
+
+  /** Makes what is temporary anew, if it is gone: then no transaction is open either. */
+  #restore(): void {
+    const there = this.#connection.rows(`SELECT 1 FROM temp.sqlite_master WHERE name='${CHANGES}'`);
+    if (there.length > 0) return;
+    this.#open = false;
+    this.#records?.settled();
+    this.#forget();
+    this.#define();
+    this.#triggers.install();
   }
 
   stop(): void {
@@ -202,7 +209,8 @@ export class SqliteRecorder implements StatementListener {
     }
     if (statement.alters) {
       // ALTER TABLE reads all triggers anew, and fails where one names a column that it drops.
-      this.#triggers.drop();
+      // In a text of several statements the other tables keep theirs.
+      this.#triggers.drop(statement.kind === "many" ? statement.altered : null);
       this.#dirty = true;
       return;
     }
@@ -238,8 +246,7 @@ export class SqliteRecorder implements StatementListener {
 
   /** Remembers whose rows the new ones are; forgets the marks of rows that are gone. */
   #mark({ sql }: Statement, given: Values | undefined): void {
-    const last = this.#connection.rows(`SELECT max(seq) FROM ${CHANGES}`)[0]?.[0] as number | null;
-    const upTo = last ?? 0;
+    const upTo = this.#last();
     while ((this.#marks.at(-1)?.upTo ?? 0) > upTo) this.#held -= this.#marks.pop()!.bytes;
     const marked = Math.max(this.#marks.at(-1)?.upTo ?? 0, this.#told);
     if (upTo <= marked) return;
@@ -256,6 +263,10 @@ export class SqliteRecorder implements StatementListener {
       values: many ? given : undefined,
       bytes,
     });
+  }
+
+  #last(): number {
+    return (this.#connection.rows(`SELECT max(seq) FROM ${CHANGES}`)[0]?.[0] as number | null) ?? 0;
   }
 
   #isOpen({ kind }: Statement, failed: boolean): boolean {
@@ -283,14 +294,21 @@ export class SqliteRecorder implements StatementListener {
    * because outside of a transaction nothing can bring the rows back.
    */
   #sweep(): void {
-    if (this.#told < SWEEP_AFTER) return;
-    this.#connection.run(`DROP TABLE temp.${CHANGES}`);
+    if (this.#told < this.#sweepFrom) return;
+    try {
+      this.#connection.run(`DROP TABLE temp.${CHANGES}`);
+    } catch {
+      // While the application has a query open, SQLite lets no table be dropped.
+      this.#sweepFrom = this.#told + SWEEP_AFTER;
+      return;
+    }
     this.#connection.run(createChanges);
     this.#forget();
   }
 
   #forget(): void {
     this.#told = 0;
+    this.#sweepFrom = SWEEP_AFTER;
     this.#marks = [];
     this.#held = 0;
   }

@@ -94,9 +94,17 @@ export class Triggers {
     for (const { name, sql } of wanted) if (!present.has(name)) connection.run(sql);
   }
 
-  /** Takes the triggers off, the tables that they write to stay. */
-  drop(): void {
-    for (const name of this.#present()) this.#connection.run(`DROP TRIGGER temp.${quoted(name)}`);
+  /**
+   * Takes the triggers off, the tables that they write to stay.
+   *
+   * @param altered - from these tables only, by their names in lower case; `null`: from all
+   */
+  drop(altered: readonly string[] | null = null): void {
+    for (const name of this.#present()) {
+      const table = this.#tables[Number.parseInt(name.slice(PREFIX.length), 10)];
+      if (altered && table && !altered.includes(table.name.toLowerCase())) continue;
+      this.#connection.run(`DROP TRIGGER temp.${quoted(name)}`);
+    }
   }
 
   /** Takes everything off. */

@@ -8,6 +8,7 @@ import { replaceMethod } from "../../patch.js";
 import type { Values } from "../parameters.js";
 import type { SqlFunction, SqliteConnection, StatementListener } from "./connection.js";
 import { readStatement } from "./statement.js";
+import { PREFIX } from "./triggers.js";
 
 /** What is used of sql.js's `Database` and `Statement`. */
 export interface SqljsDatabase {
@@ -18,7 +19,10 @@ export interface SqljsDatabase {
   iterateStatements(sql: string): SqljsIterator;
   export(): unknown;
   create_function(name: string, work: SqlFunction): unknown;
+  updateHook?(hook: UpdateHook | null): unknown;
 }
+
+type UpdateHook = (operation: string, schema: string, table: string, rowId: number) => void;
 
 interface SqljsStatement {
   bind(values: unknown[]): boolean;
@@ -91,8 +95,8 @@ export class SqljsConnection implements SqliteConnection {
       replaceMethod(database, "each", around),
       replaceMethod(database, "prepare", (original) => (sql: string, ...rest: unknown[]) => {
         const statement = original.call(database, sql, ...rest) as SqljsStatement;
-        if (readStatement(sql).kind !== "read" || readStatement(sql).recursion)
-          watch(statement, sql, listener, rest[0] as Values);
+        const { kind, recursion, storage } = readStatement(sql);
+        if (kind !== "read" || recursion || storage) watch(statement, sql, listener, rest[0] as Values);
         return statement;
       }),
       replaceMethod(database, "iterateStatements", (original) => (sql: string) => {
@@ -113,6 +117,18 @@ export class SqljsConnection implements SqliteConnection {
         }
       }),
     ];
+    if (database.updateHook) {
+      // The rows of our own table are nobody else's.
+      const others =
+        (hook: UpdateHook): UpdateHook =>
+        (operation, schema, table, rowId) =>
+          table.startsWith(PREFIX) ? undefined : hook(operation, schema, table, rowId);
+      const hooked =
+        (original: (hook: UpdateHook | null) => unknown) =>
+        (hook: UpdateHook | null): unknown =>
+          original.call(database, typeof hook === "function" ? others(hook) : hook);
+      undos.push(replaceMethod(database as Required<SqljsDatabase>, "updateHook", hooked));
+    }
     return () => undos.forEach((undo) => undo());
   }
 }

@@ -23,10 +23,14 @@ export interface Statement {
   readonly sql: string;
   /** It may alter a table: triggers on it stand in the way. */
   readonly alters: boolean;
+  /** Which, by their names in lower case; `null`: it cannot be said. */
+  readonly altered: readonly string[] | null;
   /** It may delete rows by `OR REPLACE`, which fires no delete trigger. */
   readonly replaces: boolean;
   /** It may switch recursive triggers. */
   readonly recursion: boolean;
+  /** It may move what is temporary, which takes all of it away. */
+  readonly storage: boolean;
 }
 
 const CACHED = 1000;
@@ -39,24 +43,48 @@ export function readStatement(sql: string): Statement {
   if (cache.size >= CACHED) cache.delete(cache.keys().next().value!);
   const bare = withoutStrings(sql);
   const kind = kindOf(bare);
+  const alters = /\balter\b/i.test(bare);
   const statement: Statement = {
     kind,
     sql,
-    alters: /\balter\b/i.test(bare),
+    alters,
+    altered: alters ? alteredBy(withoutComments(sql), bare) : null,
     replaces: /\breplace\b/i.test(bare),
     recursion: /\brecursive_triggers\b/i.test(bare),
+    storage: /\btemp_store\b/i.test(bare),
   };
   cache.set(sql, statement);
   return statement;
 }
 
-/** Comments are gone, and quoted words are empty, so that no keyword or semicolon in them is seen. */
-function withoutStrings(sql: string): string {
-  return sql.replace(
-    /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g,
-    (match) => (/^(?:--|\/\*)/.test(match) ? " " : "''"),
-  );
+const quotedName = String.raw`"(?:[^"]|"")*"|\x60(?:[^\x60]|\x60\x60)*\x60|\[[^\]]*\]|'(?:[^']|'')*'|[\w$\u0080-\uffff]+`;
+const alteredTable = new RegExp(
+  String.raw`\balter\s+table\s+(?:(?:${quotedName})\s*\.\s*)?(${quotedName})`,
+  "gi",
+);
+
+function alteredBy(sql: string, bare: string): string[] | null {
+  const found = [...sql.matchAll(alteredTable)].map(([, name]) => nameOf(name!).toLowerCase());
+  // As many as there are outside of strings and comments: else one of them is written in another way.
+  return found.length === (bare.match(/\balter\b/gi)?.length ?? 0) ? found : null;
 }
+
+function nameOf(text: string): string {
+  const quote = text[0]!;
+  if (!/["'`[]/.test(quote)) return text;
+  return quote === "[" ? text.slice(1, -1) : text.slice(1, -1).replaceAll(quote + quote, quote);
+}
+
+const quotedOrComment =
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g;
+const isComment = (text: string): boolean => /^(?:--|\/\*)/.test(text);
+
+/** Comments are gone, and quoted words are empty, so that no keyword or semicolon in them is seen. */
+const withoutStrings = (sql: string): string =>
+  sql.replace(quotedOrComment, (match) => (isComment(match) ? " " : "''"));
+
+const withoutComments = (sql: string): string =>
+  sql.replace(quotedOrComment, (match) => (isComment(match) ? " " : match));
 
 function kindOf(bare: string): StatementKind {
   const text = bare.replace(/^[\s;]+/, "");
