@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { AuditEntity } from "activity-audit";
 import {
+  ChildEntity,
   Column,
   DataSource,
   Entity,
@@ -13,6 +14,7 @@ import {
   OneToMany,
   PrimaryColumn,
   PrimaryGeneratedColumn,
+  TableInheritance,
   type Logger,
   type Relation,
 } from "typeorm";
@@ -38,6 +40,34 @@ class Bed {
 }
 
 @Entity()
+@AuditEntity({ reads: true })
+@TableInheritance({ column: { type: "varchar", name: "kind" } })
+class Person {
+  @PrimaryGeneratedColumn() id: number;
+}
+
+@ChildEntity()
+@AuditEntity({ reads: true, model: "Physician" })
+class Doctor extends Person {
+  @Column("varchar", { nullable: true }) license: string | null;
+}
+
+@Entity()
+@AuditEntity({ reads: true })
+class Keyed {
+  @PrimaryColumn({ type: "blob", transformer: { to: fromHex, from: toHex } }) key: string;
+}
+
+function fromHex(hex: string): Buffer {
+  return Buffer.from(hex.replaceAll("-", ""), "hex");
+}
+
+function toHex(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes).toString("hex");
+  return `${hex.slice(0, 2)}-${hex.slice(2)}`;
+}
+
+@Entity()
 @AuditEntity()
 class Quiet {
   @PrimaryGeneratedColumn() id: number;
@@ -56,7 +86,7 @@ describe("reads", () => {
     }
     dataSource = await new DataSource({
       type: "sqljs",
-      entities: [Ward, Bed, Quiet],
+      entities: [Ward, Bed, Person, Doctor, Keyed, Quiet],
       synchronize: true,
       logging: true,
       logger,
@@ -66,6 +96,8 @@ describe("reads", () => {
       { room: "1", place: 1, ward: wards[0]! },
       { room: "1", place: 2, ward: wards[0]! },
     ]);
+    await dataSource.getRepository(Doctor).save({ license: "L" });
+    await dataSource.getRepository(Keyed).insert({ key: "0a-0b" });
     await dataSource.getRepository(Quiet).save({});
     capture = captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
       decorations: entityMetadata,
@@ -103,6 +135,26 @@ describe("reads", () => {
       },
     ]);
     assert.equal(queries.length, 1);
+  });
+
+  it("name the class that was asked for, where one table holds several", async () => {
+    await dataSource.getRepository(Doctor).find();
+    await dataSource.getRepository(Person).find();
+    assert.deepEqual(told(), [
+      { type: "READ", model: "Physician", rowCount: 1, ids: ["1"] },
+      { type: "READ", model: "Person", rowCount: 1, ids: ["1"] },
+    ]);
+  });
+
+  it("give a key as the database has it, which is how other records name the row", async () => {
+    assert.equal((await dataSource.getRepository(Keyed).find())[0]!.key, "0a-0b");
+    assert.deepEqual(told(), [{ type: "READ", model: "Keyed", rowCount: 1, ids: ["0a0b"] }]);
+    events.length = 0;
+    await dataSource.query("DELETE FROM keyed");
+    assert.deepEqual(
+      events.map(({ type, id }) => [type, id]),
+      [["DELETE", "0a0b"]],
+    );
   });
 
   it("say that nothing was found, since that is an answer too", async () => {

@@ -77,6 +77,8 @@ export function isManyRows(change: RowChange): change is ManyRowsChange {
 /** A read of rows by one query. */
 export interface RowsRead {
   readonly table: TableName;
+  /** The class of the entity that was read: of one table there may be several. */
+  readonly target: unknown;
   readonly rowCount: number;
   readonly ids: readonly ColumnImage[];
   readonly context: AuditContext | undefined;

@@ -13,6 +13,7 @@ import { guarded } from "../../health.js";
 import type { Undo } from "../capture.js";
 import type { ColumnImage, RowsRead } from "./family.js";
 import { replaceMethod } from "../patch.js";
+import { defaultSchemas, tableNameOf } from "./tables.js";
 
 /** Whether reads of this entity are told. */
 export type TellsReads = (metadata: EntityMetadata) => boolean;
@@ -32,6 +33,7 @@ export function captureReads(
   emit: (read: RowsRead) => void,
 ): Undo {
   if (!dataSource.entityMetadatas.some(tellsReads)) return () => {};
+  const defaults = defaultSchemas(dataSource);
   // The class of this DataSource's own copy of TypeORM.
   const prototype = Object.getPrototypeOf(dataSource.createQueryBuilder()) as EntityLoader;
   return replaceMethod(
@@ -46,7 +48,7 @@ export function captureReads(
             ({ entities }) =>
               guarded("capture.reads", () => {
                 for (const [metadata, rows] of loadedBy(this, entities)) {
-                  if (tellsReads(metadata)) emit(readOf(metadata, [...rows], context));
+                  if (tellsReads(metadata)) emit(readOf(metadata, [...rows], defaults, context));
                 }
               }),
             // TypeORM tells its caller.
@@ -99,14 +101,17 @@ function gather(
 function readOf(
   metadata: EntityMetadata,
   entities: readonly ObjectLiteral[],
+  defaults: ReadonlySet<unknown>,
   context: RowsRead["context"],
 ): RowsRead {
   return {
-    table: { schema: metadata.schema ?? null, name: metadata.tableName },
+    table: tableNameOf(metadata, defaults),
+    target: metadata.target,
     rowCount: entities.length,
     ids: entities.map((entity): ColumnImage =>
       Object.fromEntries(
-        metadata.primaryColumns.map((column) => [column.databaseName, column.getEntityValue(entity)]),
+        // As the database has them: what a transformer has made of a key is not what other records say.
+        metadata.primaryColumns.map((column) => [column.databaseName, column.getEntityValue(entity, true)]),
       ),
     ),
     context,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isDeepStrictEqual } from "node:util";
 import { fault, guarded } from "../../health.js";
 import type { RowEventType, RowImage } from "../../record/types.js";
 import type { RowEvent } from "../event.js";
@@ -62,7 +63,13 @@ function isInScope(change: RowChange, tables: Tables): boolean {
 function eventsOf(change: RowChange, base: RowEventBase, tables: Tables): RowEvent[] {
   const table = tables.describe(change.table, isManyRows(change) ? [] : change.primary);
   if (isManyRows(change)) return [manyRows(change, table, base, tables)];
-  return [...oneRow(change, table, base), ...links(change, table, base)];
+  const before = tables.spelled(table, change.before);
+  const after = tables.spelled(table, change.after);
+  const spelled =
+    before === change.before && after === change.after
+      ? change
+      : ({ ...change, before, after } as OneRowChange);
+  return [...oneRow(spelled, table, base), ...links(spelled, table, base)];
 }
 
 function oneRow(change: OneRowChange, table: TableDescription, base: RowEventBase): RowEvent[] {
@@ -110,11 +117,19 @@ function labelOf({ options }: Model, image: RowImage): string | null {
 
 /** A row of a join table, told once more on the entity that owns the relation. */
 function links(change: OneRowChange, { link }: TableDescription, base: RowEventBase): RowEvent[] {
-  if (!link) return [];
+  if (!link || isSameLink(change, link)) return [];
   const told: RowEvent[] = [];
   if (change.before) told.push(linkEvent("UNLINK", change.before, link, base));
   if (change.after) told.push(linkEvent("LINK", change.after, link, base));
   return told;
+}
+
+/** What else stands in a row of the join table is no matter of the relation's. */
+function isSameLink({ before, after }: OneRowChange, { ownerColumns, targetColumns }: Link): boolean {
+  if (!before || !after) return false;
+  return [...ownerColumns, ...targetColumns].every(({ column }) =>
+    isDeepStrictEqual(before[column], after[column]),
+  );
 }
 
 function linkEvent(type: "LINK" | "UNLINK", row: ColumnImage, link: Link, base: RowEventBase): RowEvent {
@@ -124,7 +139,7 @@ function linkEvent(type: "LINK" | "UNLINK", row: ColumnImage, link: Link, base: 
     ...base,
     type,
     model: link.owner.name,
-    table: link.ownerTable,
+    table: tableText(link.ownerTable),
     id: idText(link.owner, owner),
     before: type === "UNLINK" ? image : null,
     after: type === "LINK" ? image : null,
@@ -162,30 +177,32 @@ function manyRows(
     ...(parameters.length === 0
       ? {}
       : { parameters: parameters.map(({ value, columns }) => ({ value, hidden: tables.hides(columns) })) }),
-    ...(first ? { ids: first.flatMap((row) => idText(modelOf(table, row), row) ?? []) } : {}),
+    ...(first ? { ids: first.flatMap((one) => idOf(tables.spelled(table, one), table) ?? []) } : {}),
   };
 }
 
+const idOf = (row: ColumnImage, table: TableDescription): string | null => idText(modelOf(table, row), row);
+
 /** The event of one query that read rows. */
 export function readEvent(read: RowsRead, tables: Tables, now: () => number): RowEvent {
-  const table = tables.describe(read.table);
-  const [model] = table.models;
+  const { models } = tables.describe(read.table);
+  const model = models.find(({ target }) => target !== undefined && target === read.target) ?? models[0]!;
   return {
     kind: "row",
     at: now(),
     context: read.context,
     type: "READ",
-    model: model!.name,
+    model: model.name,
     table: tableText(read.table),
     id: null,
     before: null,
     after: null,
-    rules: model!.rules,
+    rules: model.rules,
     label: null,
     transactionId: null,
     outcome: "success",
     rowCount: read.rowCount,
-    ids: read.ids.slice(0, MAX_IDS).flatMap((row) => idText(modelOf(table, row), row) ?? []),
+    ids: read.ids.slice(0, MAX_IDS).flatMap((row) => idText(model, row) ?? []),
   };
 }
 

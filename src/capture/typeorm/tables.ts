@@ -10,7 +10,7 @@ import type { ColumnImage, TableName, TableScope } from "./family.js";
 /** One side of a many-to-many relation, as its join table holds it. */
 export interface Link {
   readonly owner: Model;
-  readonly ownerTable: string;
+  readonly ownerTable: TableName;
   /** The owning entity's property. */
   readonly property: string;
   /** Column of the join table → column of the entity that it points to. */
@@ -36,6 +36,9 @@ export interface TableDescription {
 /** All tables that the entities of a DataSource stand for. */
 export class Tables implements TableScope {
   readonly #all: boolean;
+  /** SQLite takes names that differ in case only for the same. */
+  readonly #folds: boolean;
+  readonly #respelled = new WeakMap<TableDescription, ReadonlyMap<string, string> | null>();
   readonly #byName = new Map<string, TableDescription>();
   readonly #plain = new Map<string, TableDescription>();
   readonly #columns = new Set<string>();
@@ -44,10 +47,12 @@ export class Tables implements TableScope {
   constructor(dataSource: DataSource, decorations: Decorations, which: "decorated" | "all") {
     this.#all = which === "all";
     const sqlite = isSqlite(dataSource);
+    this.#folds = sqlite;
     const describe = (metadata: OrmMetadata): Model =>
       describeModel(metadata, decorations, sqlite ? "utc" : "keep");
+    const defaults = defaultSchemas(dataSource);
     for (const [path, metadatas] of groupByTable(dataSource)) {
-      this.#add(path, describeTable(metadatas, describe), dataSource);
+      this.#add(path, describeTable(metadatas, describe, defaults), defaults);
     }
   }
 
@@ -78,6 +83,21 @@ export class Tables implements TableScope {
   }
 
   /**
+   * The row with its columns as the entities spell them. MySQL and SQLite do not tell upper from lower case there, so that a
+   * column may have been made under another spelling. Asked once a table: nearly always there is nothing to do.
+   */
+  spelled<Row extends ColumnImage | null>(table: TableDescription, row: Row): Row {
+    if (row === null) return row;
+    let spelling = this.#respelled.get(table);
+    if (spelling === undefined) this.#respelled.set(table, (spelling = spellingOf(table, row)));
+    if (spelling === null) return row;
+    const names = spelling;
+    return Object.fromEntries(
+      Object.entries(row).map(([column, value]) => [names.get(column) ?? column, value]),
+    ) as Row;
+  }
+
+  /**
    * How the value of a parameter is hidden. By all entities, whatever the table: behind a view or a procedure may be
    * any. What is for a column that is not known may be for a hidden one.
    */
@@ -96,24 +116,54 @@ export class Tables implements TableScope {
   }
 
   #find(table: TableName): TableDescription | undefined {
-    return this.#byName.get(keyOf(table.schema, table.name));
+    return this.#byName.get(this.#keyOf(table.schema, table.name));
   }
 
-  #add(path: string, table: TableDescription, dataSource: DataSource): void {
+  #keyOf(schema: string | null, name: string): string {
+    const key = JSON.stringify([schema, name]);
+    return this.#folds ? key.toLowerCase() : key;
+  }
+
+  #add(path: string, table: TableDescription, defaults: ReadonlySet<unknown>): void {
     for (const { columns, hidden } of table.models) {
       for (const column of columns) this.#columns.add(column.toLowerCase());
       for (const [column, how] of hidden) {
         if (this.#hidden.get(column) !== "redact") this.#hidden.set(column, how);
       }
     }
-    const schema = path === table.name ? null : path.slice(0, -table.name.length - 1);
-    this.#byName.set(keyOf(schema, table.name), table);
+    const schema = schemaOf(path, table.name);
+    this.#byName.set(this.#keyOf(schema, table.name), table);
     // Families say `null` for the default schema, whether or not the entity spells it out.
-    if (schema !== null && defaultSchemas(dataSource).has(schema)) {
-      this.#byName.set(keyOf(null, table.name), table);
+    if (schema !== null && defaults.has(schema)) {
+      this.#byName.set(this.#keyOf(null, table.name), table);
     }
   }
 }
+
+/** What the row's columns are called by the entities, for those that differ in case only; `null` if none does. */
+function spellingOf({ models }: TableDescription, row: ColumnImage): Map<string, string> | null {
+  const known = new Set(models.flatMap(({ columns }) => [...columns]));
+  const missing = [...known].filter((column) => !Object.hasOwn(row, column));
+  const byFolded = new Map(missing.map((column) => [column.toLowerCase(), column]));
+  const found = new Map<string, string>();
+  for (const column of Object.keys(row)) {
+    const spelled = known.has(column) ? undefined : byFolded.get(column.toLowerCase());
+    if (spelled !== undefined) found.set(column, spelled);
+  }
+  return found.size > 0 ? found : null;
+}
+
+/** The table of an entity, as the families name it. */
+export function tableNameOf(
+  { tablePath, tableName }: OrmMetadata,
+  defaults: ReadonlySet<unknown>,
+): TableName {
+  const schema = schemaOf(tablePath, tableName);
+  return { schema: defaults.has(schema) ? null : schema, name: tableName };
+}
+
+const schemaOf = (path: string, name: string): string | null =>
+  path === name ? null : path.slice(0, -name.length - 1);
 
 /** Which of the table's models the row belongs to. */
 export function modelOf(table: TableDescription, row: ColumnImage): Model {
@@ -140,6 +190,7 @@ function groupByTable(dataSource: DataSource): Map<string, OrmMetadata[]> {
 function describeTable(
   metadatas: OrmMetadata[],
   describe: (metadata: OrmMetadata) => Model,
+  defaults: ReadonlySet<unknown>,
 ): TableDescription {
   // The root of an inheritance first: it knows the columns of all, so a row of no known class is written whole.
   const ordered = metadatas.toSorted((a, b) => b.columns.length - a.columns.length);
@@ -147,7 +198,9 @@ function describeTable(
   const [metadata] = ordered;
   const isAudited = (of: OrmMetadata): boolean => describe(of).options !== undefined;
   const parent = metadata!.parentClosureEntityMetadata as OrmMetadata | undefined;
-  const link = metadata!.isJunction ? linkOf(metadata!, describe) : null;
+  // The application may have an entity of its own for a join table.
+  const junction = metadatas.find(({ isJunction }) => isJunction);
+  const link = junction ? linkOf(junction, describe, defaults) : null;
   return {
     name: metadata!.tableName,
     models,
@@ -159,7 +212,11 @@ function describeTable(
   };
 }
 
-function linkOf(junction: OrmMetadata, describe: (metadata: OrmMetadata) => Model): Link | null {
+function linkOf(
+  junction: OrmMetadata,
+  describe: (metadata: OrmMetadata) => Model,
+  defaults: ReadonlySet<unknown>,
+): Link | null {
   const [ownerColumn] = junction.ownerColumns;
   const [targetColumn] = junction.inverseColumns;
   const owner = ownerColumn?.referencedColumn?.entityMetadata;
@@ -168,7 +225,7 @@ function linkOf(junction: OrmMetadata, describe: (metadata: OrmMetadata) => Mode
   if (!owner || !target || !relation) return null;
   return {
     owner: describe(owner),
-    ownerTable: owner.tableName,
+    ownerTable: tableNameOf(owner, defaults),
     property: relation.propertyPath,
     ownerColumns: referencesOf(junction.ownerColumns),
     targetColumns: referencesOf(junction.inverseColumns),
@@ -189,16 +246,12 @@ function isSqlite(dataSource: DataSource): boolean {
   );
 }
 
-function defaultSchemas(dataSource: DataSource): Set<unknown> {
-  const { schema, database } = dataSource.driver as { schema?: string; database?: string };
-  const { options } = dataSource;
+/** What an entity may spell out, and the families leave out. What stands before a table's name is a database in MySQL. */
+export function defaultSchemas({ driver, options }: DataSource): ReadonlySet<unknown> {
+  const { schema, database } = driver as { schema?: string; database?: string };
   const optional = options as { schema?: string; database?: unknown };
-  return new Set([
-    schema ?? optional.schema,
-    database ?? optional.database,
-    // Where another schema is the default one, a table that names this one is another table.
-    (schema ?? optional.schema) ? undefined : "public",
-  ]);
+  if (/mysql|mariadb/.test(options.type)) return new Set([database ?? optional.database]);
+  const own = schema ?? optional.schema;
+  // Where another schema is the default one, a table that names this one is another table.
+  return new Set([own, own ? undefined : "public"]);
 }
-
-const keyOf = (schema: string | null, name: string): string => JSON.stringify([schema, name]);
