@@ -19,7 +19,7 @@ import {
 
 const tables = [
   `CREATE TABLE \`values\` (
-    id int PRIMARY KEY, big bigint, natural_big bigint unsigned, exact decimal(40, 20), approximate double,
+    id int PRIMARY KEY, big bigint, natural_big bigint unsigned, exact decimal(40, 20), approximate double, single float,
     at datetime(6), stamp timestamp(3) NULL, clock time(2), bytes blob, bits bit(12), document json,
     kind enum('a', 'ü'), several set('x', 'y'), western varchar(20) CHARACTER SET latin1,
     word varchar(40) CHARACTER SET utf8mb4, long_text text)`,
@@ -33,6 +33,7 @@ const full = {
   natural_big: "18446744073709551615",
   exact: "12345678901234567890.12345678901234567890",
   approximate: 0.1,
+  single: 12345.67,
   at: "2026-02-28 23:59:59.123456",
   stamp: "2026-03-01 01:02:03.456",
   clock: "-12:34:56.78",
@@ -48,7 +49,7 @@ const full = {
 const empty = Object.fromEntries(Object.keys(full).map((name) => [name, name === "id" ? 2 : null]));
 
 const insert = `INSERT INTO \`values\` VALUES (1, -9223372036854775807, 18446744073709551615,
-  12345678901234567890.12345678901234567890, 0.1, '2026-02-28 23:59:59.123456', '2026-03-01 01:02:03.456',
+  12345678901234567890.12345678901234567890, 0.1, 12345.67, '2026-02-28 23:59:59.123456', '2026-03-01 01:02:03.456',
   '-12:34:56.78', x'00ff275c0a', b'101000001011',
   _utf8mb4 x'${hex('{"big": 9007199254740993, "list": [1, null, "ü🙂\'"]}')}', _utf8mb4 x'${hex("ü")}', 'x,y',
   _utf8mb4 x'${hex(full.western)}', _utf8mb4 x'${hex(full.word)}', _utf8mb4 x'${hex(full.long_text)}')`;
@@ -98,6 +99,16 @@ for (const [name, adjust] of [
           { op: "update", table, before: full, after: changed },
           { op: "delete", table, before: changed },
         ]);
+      });
+
+      it("tell a change in the last digit that a float has", async () => {
+        await run(insert, "UPDATE `values` SET single = 12345.68");
+        assert.deepEqual(taken(told).at(-1), {
+          op: "update",
+          table: "values",
+          before: full,
+          after: { ...full, single: 12345.68 },
+        });
       });
 
       it("lose nothing where an upsert meets them", async () => {

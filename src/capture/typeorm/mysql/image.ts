@@ -14,7 +14,7 @@ import { EXTRA } from "./names.js";
 import type { Assignments } from "./statement.js";
 
 const integers = /^(?:tinyint|smallint|mediumint|int|bigint|year)$/;
-const doubles = /^(?:float|double|real)$/;
+const doubles = /^(?:double|real)$/;
 const texts = /^(?:char|varchar|(?:tiny|medium|long)?text|enum|set|json)$/;
 const bytes =
   /^(?:bit|binary|varbinary|(?:tiny|medium|long)?blob|vector|geometry|point|linestring|polygon|multi\w+|geom\w+)$/;
@@ -47,9 +47,13 @@ function selected({ columns }: Table, { utf8Results }: Results, qualifier: strin
   const prefix = qualifier === null ? "" : `${quote(qualifier)}.`;
   return columns.map(({ name, type }) => {
     const column = prefix + quote(name);
+    if (type === "float") return wide(column);
     return utf8Results || !texts.test(type) ? column : asBytes(`CONVERT(${column} USING utf8mb4)`);
   });
 }
+
+/** A FLOAT with all its digits: by itself it is written with six. */
+const wide = (column: string): string => `(${column} + 0e0)`;
 
 /** A text as its bytes are, which no character set of the connection changes. */
 export const asBytes = (expression: string): string => `CAST(${expression} AS BINARY)`;
@@ -95,6 +99,7 @@ function text({ name, type, bits }: Column): string {
   const column = quote(name);
   if (type === "bit") return `LPAD(HEX(${column}), ${2 * Math.ceil(bits / 8)}, '0')`;
   if (bytes.test(type)) return `HEX(${column})`;
+  if (type === "float") return `CAST(${wide(column)} AS CHAR)`;
   // Anything else of a JSON column is put into the array as JSON, not as text.
   if (type === "json") return `CONCAT(CONVERT(${column} USING utf8mb4), '')`;
   if (texts.test(type)) return `CONVERT(${column} USING utf8mb4)`;
@@ -106,8 +111,18 @@ function decode({ type }: Column, raw: Raw): unknown {
   if (bytes.test(type)) return new Uint8Array(raw);
   const value = raw.toString("utf8");
   if (integers.test(type)) return exactInteger(value);
+  if (type === "float") return shortest(Number(value));
   if (doubles.test(type)) return Number(value);
   return type === "json" ? json(value) : value;
+}
+
+/** A float as one would write it: 12345.67, where the double that is the same has 12345.669921875. */
+function shortest(value: number): number {
+  for (let digits = 6; digits <= 9; digits += 1) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return value;
 }
 
 function json(value: string): unknown {
