@@ -22,6 +22,7 @@ const tables = [
   "CREATE TABLE item (id INT AUTO_INCREMENT PRIMARY KEY, n INT, name VARCHAR(20) UNIQUE)",
   "CREATE TABLE logged (id INT AUTO_INCREMENT PRIMARY KEY, n INT) ENGINE=MyISAM",
   "CREATE PROCEDURE touch() UPDATE item SET n = n + 1",
+  "CREATE PROCEDURE half() BEGIN UPDATE item SET n = n + 1 WHERE id = 1; INSERT INTO item (name) VALUES ('a'); END",
 ];
 
 const skip = skipReason();
@@ -155,6 +156,19 @@ for (const [name, adjust] of [
       assert.deepEqual(told, []);
     });
 
+    it("are rolled back as a whole where a read of ours meets a row that has changed since the snapshot", async () => {
+      await run(one, "SET innodb_snapshot_isolation = ON", "BEGIN", "SELECT * FROM item");
+      await run(other, "UPDATE item SET n = 20 WHERE id = 2");
+      told.length = 0;
+      await run(one, "UPDATE item SET n = 10 WHERE id = 1");
+      // Rows are read first, because of the query inside.
+      await assert.rejects(run(one, "UPDATE item SET n = 21 WHERE id = (SELECT 2)"), { errno: 1020 });
+      await run(one, "COMMIT");
+      assert.deepEqual(told, []);
+      const [rows] = await admin.query("SELECT n FROM item ORDER BY id");
+      assert.deepEqual(rows, [{ n: 1 }, { n: 20 }]);
+    });
+
     it("need no BEGIN under autocommit=0, and are committed by autocommit=1", async () => {
       await run(one, "SET autocommit = 0", "UPDATE item SET n = 10 WHERE id = 1");
       assert.deepEqual(told, []);
@@ -200,6 +214,21 @@ for (const [name, adjust] of [
       assert.deepEqual(numbers(), ["insert 1"]);
     });
 
+    it("tell of a failure there, for the rows before it stay", async () => {
+      await run(one, "BEGIN");
+      await assert.rejects(run(one, "INSERT INTO logged (id, n) VALUES (100, 1), (100, 2)"), { errno: 1062 });
+      await assert.rejects(run(one, "INSERT INTO logged (id, n) VALUES (100, 1)"), { errno: 1062 });
+      await run(one, "ROLLBACK");
+      assert.deepEqual(
+        told
+          .splice(0)
+          .map(({ outcome, changes }) => [outcome, changes.map(({ op, table }) => [op, table.name])]),
+        [["failure", [["statement", "logged"]]]],
+      );
+      const [rows] = await admin.query("SELECT n FROM logged WHERE id = 100");
+      assert.deepEqual(rows, [{ n: 1 }]);
+    });
+
     it("tell a procedure and a prepared statement as one entry", async () => {
       await run(one, "CALL touch()");
       assert.deepEqual(
@@ -208,6 +237,30 @@ for (const [name, adjust] of [
       );
       await one.promise().execute("UPDATE item SET n = ? WHERE id = ?", [5, 1]);
       assert.deepEqual(taken(told), [{ op: "statement", table: "item", rowCount: 1 }]);
+    });
+
+    it("tell of code that failed: what it had done before is there", async () => {
+      await assert.rejects(run(one, "CALL half()"), { errno: 1062 });
+      assert.deepEqual(
+        told.splice(0).map(({ outcome, changes }) => [outcome, changes.map(({ op }) => op)]),
+        [["failure", ["statement"]]],
+      );
+      await run(one, "BEGIN");
+      await assert.rejects(run(one, "CALL half()"), { errno: 1062 });
+      assert.equal(told.length, 0);
+      await run(one, "COMMIT");
+      assert.deepEqual(
+        told.splice(0).map(({ outcome, changes }) => [outcome, changes.map(({ op }) => op)]),
+        [["success", ["statement"]]],
+      );
+      const [rows] = await admin.query("SELECT n FROM item WHERE id = 1");
+      assert.deepEqual(rows, [{ n: 3 }]);
+      await run(one, "BEGIN");
+      await assert.rejects(run(one, "CALL half()"), { errno: 1062 });
+      await run(one, "ROLLBACK");
+      // Its last word was never understood, and may be a secret.
+      await assert.rejects(run(one, "UPDATE item SET name = 'secret"), { errno: 1064 });
+      assert.deepEqual(told, []);
     });
 
     it("see the writes of a stream and of the pool's own query", async () => {

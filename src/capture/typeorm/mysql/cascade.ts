@@ -6,14 +6,14 @@
  * @module
  */
 import type { ColumnImage, RowChange } from "../family.js";
-import type { ChildKey, Table } from "./catalog.js";
+import { acts, type ChildKey, type Table } from "./catalog.js";
 import { keyText } from "./image.js";
-import { keyCondition, lockedMatches, lockedRows } from "./keyed.js";
-import type { UpdateStatement } from "./statement.js";
+import { keyCondition, lockedRows } from "./keyed.js";
 import type { Work } from "./work.js";
 
 /** The changes that deleting these rows makes in other tables, and in this one if it refers to itself. */
 export async function cascadeOfDelete(work: Work, rows: readonly ColumnImage[]): Promise<RowChange[]> {
+  if (!work.session.settings.keysAct) return [];
   const gone = new Set(rows.map((row) => identity(work.table, row)));
   const changes: Told[] = [];
   await follow(work, work.table, rows, gone, changes);
@@ -60,42 +60,76 @@ async function follow(
   }
 }
 
-/**
- * Reads the children of keys that an UPDATE may change. The function given tells, from the changed rows, what
- * became of them.
- */
+/** The foreign keys by which other tables follow a change of these columns. */
+export function followers(work: Work, table: Table, columns: Iterable<string>): ChildKey[] {
+  if (!work.session.settings.keysAct) return [];
+  const changed = new Set([...columns].map((name) => name.toLowerCase()));
+  return table.children.filter(
+    ({ referenced, onUpdate }) =>
+      acts(onUpdate) && referenced.some((name) => changed.has(name.toLowerCase())),
+  );
+}
+
+/** Tells, from the rows that a statement has changed, what became of those that follow them. */
+export type Followed = (changes: readonly RowChange[]) => RowChange[];
+
+/** Children as they were, and theirs. */
+interface Generation {
+  readonly key: ChildKey;
+  readonly child: Table;
+  readonly rows: readonly ColumnImage[];
+  readonly next: readonly Generation[];
+}
+
+/** InnoDB itself goes no further. */
+const DEEPEST = 15;
+
+/** Locks and reads what follows a change of the keys of these rows, before it is made. */
 export async function cascadeOfUpdate(
   work: Work,
   keys: readonly ChildKey[],
-  statement: UpdateStatement,
-): Promise<(changes: readonly RowChange[]) => RowChange[]> {
-  if (keys.length === 0) return () => [];
-  const rows = await lockedMatches(work, statement);
-  const families: { key: ChildKey; child: Table; rows: ColumnImage[] }[] = [];
+  parents: readonly ColumnImage[],
+): Promise<Followed> {
+  const generations = await generationsOf(work, keys, parents, 0);
+  return (changes) =>
+    changes.flatMap((change) => (change.op === "update" ? moved(work, generations, change) : []));
+}
+
+async function generationsOf(
+  work: Work,
+  keys: readonly ChildKey[],
+  parents: readonly ColumnImage[],
+  depth: number,
+): Promise<Generation[]> {
+  const found: Generation[] = [];
+  if (parents.length === 0 || depth === DEEPEST) return found;
   for (const key of keys) {
     const child = await work.session.table(key.child);
-    if (child) families.push({ key, child, rows: await childRows(work, child, key, rows) });
+    if (!child) continue;
+    const rows = await childRows(work, child, key, parents);
+    const next = await generationsOf(work, followers(work, child, key.columns), rows, depth + 1);
+    found.push({ key, child, rows, next });
   }
-  return (changes) =>
-    changes.flatMap((change) =>
-      change.op === "update" ? families.flatMap((one) => moved(work, one, change)) : [],
-    );
+  return found;
 }
 
 function moved(
   work: Work,
-  { key, child, rows }: { key: ChildKey; child: Table; rows: readonly ColumnImage[] },
+  generations: readonly Generation[],
   { before, after }: { before: ColumnImage; after: ColumnImage },
 ): RowChange[] {
-  const was = keyText(key.referenced, before);
-  if (was === keyText(key.referenced, after)) return [];
-  return rows
-    .filter((row) => keyText(key.columns, row) === was)
-    .map((row) => {
-      const value = (index: number): unknown =>
-        key.onUpdate === "CASCADE" ? after[key.referenced[index]!] : null;
-      return work.updated(row, withColumns(row, key.columns, value), child);
-    });
+  return generations.flatMap(({ key, child, rows, next }) => {
+    const was = keyText(key.referenced, before);
+    if (was === keyText(key.referenced, after)) return [];
+    const value = (index: number): unknown =>
+      key.onUpdate === "CASCADE" ? after[key.referenced[index]!] : null;
+    return rows
+      .filter((row) => keyText(key.columns, row) === was)
+      .flatMap((row) => {
+        const now = withColumns(row, key.columns, value);
+        return [work.updated(row, now, child), ...moved(work, next, { before: row, after: now })];
+      });
+  });
 }
 
 async function childRows(
@@ -107,8 +141,30 @@ async function childRows(
   const keys = parents
     .map((parent) => withColumns({}, key.columns, (index) => parent[key.referenced[index]!]))
     .filter((one) => Object.values(one).every((value) => value !== null));
-  if (keys.length === 0) return [];
-  return lockedRows(work, child, keys.map((one) => keyCondition(child, key.columns, one)).join(" OR "));
+  const found: ColumnImage[] = [];
+  for (const condition of conditionsOf(keys.map((one) => keyCondition(child, key.columns, one)))) {
+    for (const row of await lockedRows(work, child, condition)) found.push(row);
+  }
+  return found;
+}
+
+/** Most keys in one query, and the longest text of them, in characters: parents may be any number. */
+const MAX_KEYS = 1000;
+const MAX_CONDITION = 256 * 1024;
+
+function conditionsOf(keys: readonly string[]): string[] {
+  const conditions: string[][] = [];
+  let length = 0;
+  for (const one of keys) {
+    let some = conditions.at(-1);
+    if (!some || some.length === MAX_KEYS || length + one.length > MAX_CONDITION) {
+      conditions.push((some = []));
+      length = 0;
+    }
+    some.push(one);
+    length += one.length;
+  }
+  return conditions.map((some) => some.join(" OR "));
 }
 
 function withColumns(

@@ -14,6 +14,8 @@ export interface Column {
   readonly type: string;
   readonly bits: number;
   readonly generated: boolean;
+  /** Not among the columns that an INSERT without a list of columns means. */
+  readonly invisible: boolean;
   /** `ON UPDATE CURRENT_TIMESTAMP`. */
   readonly onUpdate: boolean;
   readonly autoIncrement: boolean;
@@ -52,10 +54,12 @@ export type Ask = (sql: string) => Promise<readonly (readonly (string | null)[])
 /** The tables of one DataSource. */
 export class Catalog {
   readonly #defaultDatabase: string | null;
-  readonly #tables = new Map<string, Table | null>();
+  readonly #tables = new Map<string, Table>();
   /** By the name in lower case, as the application spells it. */
   readonly #spelled: ReadonlyMap<string, string>;
   #folds = false;
+  /** How often all was forgotten. */
+  #forgotten = 0;
 
   /** `names` are the tables and databases that the application knows. */
   constructor(defaultDatabase: string | null, names: readonly string[]) {
@@ -78,13 +82,16 @@ export class Catalog {
     const known = this.known({ schema, name });
     if (known !== undefined) return known;
     const ref = { schema: this.folded(schema), name: this.folded(name) };
+    const forgotten = this.#forgotten;
     const table = await readTable(ref.schema, ref.name, this.nameOf(ref), ask);
-    this.#tables.set(JSON.stringify([ref.schema, ref.name]), table);
+    // What another connection has altered in the meantime is not kept; nor that there is none, for it may be made elsewhere.
+    if (table && forgotten === this.#forgotten)
+      this.#tables.set(JSON.stringify([ref.schema, ref.name]), table);
     return table;
   }
 
   /** The same, if it has been read; else `undefined`. */
-  known({ schema, name }: TableRef): Table | null | undefined {
+  known({ schema, name }: TableRef): Table | undefined {
     return this.#tables.get(JSON.stringify([schema && this.folded(schema), this.folded(name)]));
   }
 
@@ -99,6 +106,7 @@ export class Catalog {
 
   /** After DDL: foreign keys and triggers of other tables may have changed with it. */
   forget(): void {
+    this.#forgotten += 1;
     this.#tables.clear();
   }
 }
@@ -134,6 +142,7 @@ async function readColumns(at: string, ask: Ask): Promise<Column[]> {
     type: checked.has(name!) ? "json" : type!.toLowerCase(),
     bits: Number(precision ?? 0),
     generated: expression !== "" || /(?:virtual|stored|persistent) generated/i.test(extra ?? ""),
+    invisible: /\binvisible\b/i.test(extra ?? ""),
     onUpdate: /on update/i.test(extra ?? ""),
     autoIncrement: /auto_increment/i.test(extra ?? ""),
   }));

@@ -7,8 +7,9 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import { currentContext, type AuditContext } from "../../../context/context.js";
-import { fault } from "../../../health.js";
+import { fault, guarded } from "../../../health.js";
 import type { Undo } from "../../capture.js";
+import type { StatementChanges } from "../bulk.js";
 import { Intents } from "../outbox/intent.js";
 import type { OutboxTarget, ChangeSink, FamilyLimits, RowChange, TableScope } from "../family.js";
 import type { Catalog } from "./catalog.js";
@@ -23,7 +24,7 @@ import { readStatement, unread, type Statement, type Tokens } from "./statement.
 import { Targets } from "./targets.js";
 import { changesOf, toldStatement, type ToldStatement } from "./told.js";
 import { Transaction } from "./transaction.js";
-import { takesExtra, Wire, type Answer, type Command, type Connection } from "./wire.js";
+import { answerWith, Wire, type Answer, type Command, type Connection } from "./wire.js";
 import { Work, type Done } from "./work.js";
 import { isWrite, runPlan } from "./write.js";
 
@@ -43,17 +44,39 @@ interface Job {
   readonly context: AuditContext | undefined;
   /** The place that the application called from: callbacks run there. */
   readonly resource: AsyncResource;
+  /** False after `stop`. */
+  readonly recorded: boolean;
 }
 
-/** What mysql2 keeps of a prepared statement that is run. */
+/** A prepared statement that is run, and what it is run with. */
+interface Prepared {
+  readonly sql: string;
+  readonly values: readonly unknown[];
+}
+
+/** As mysql2 keeps it. */
 interface Executed {
   readonly statement?: { readonly query?: unknown };
   readonly values?: unknown;
 }
 
+/** It may fail when a part of it is done. */
+const hasParts = (statement: Statement): boolean =>
+  statement.kind !== "insert" || statement.rows?.length !== 1;
+
+function preparedIn(command: Command): Prepared | null {
+  if (command.constructor.name !== "Execute") return null;
+  const { statement, values } = command as Executed;
+  const sql = statement?.query;
+  // Without a text it could not be prepared, and does nothing.
+  return typeof sql === "string" ? { sql, values: Array.isArray(values) ? values : [] } : null;
+}
+
 const other: Statement = { kind: "other", table: null };
 const commit: Statement = { kind: "commit", name: null };
 const rollback: Statement = { kind: "rollback", name: null };
+/* A text that was not understood, where what is a value cannot be told; a transaction that may only read. */
+const nothingDone = new Set([1064, 1792]);
 /* Neither a write nor an end of a transaction; not worth a scan. */
 const harmless = /^\s*(?:SELECT|SHOW|EXPLAIN|DESCRIBE|DESC|KILL|HELP|DO|GET|CHECK|CHECKSUM)\b/i;
 const suspicious = /\b(?:insert|update|delete|replace|truncate|call|load|execute|alter|create|drop)\b/i;
@@ -70,8 +93,11 @@ export class ConnectionCapture {
   readonly #queue: Job[] = [];
   readonly #undo: Undo;
   #underWay: Statement | null = null;
+  /** What the statement under way may have changed, if the connection breaks before its answer. */
+  #mayBeDone: ((answer: Answer) => readonly RowChange[]) | null = null;
   #busy = false;
   #dead = false;
+  #stopping = false;
 
   /** @param forget - called when the connection is closed, but for one that was left before */
   constructor(connection: Connection, shared: Shared, forget: () => void) {
@@ -102,19 +128,24 @@ export class ConnectionCapture {
     };
   }
 
-  /** Leaves the connection; what still waits is sent as it is. */
+  /**
+   * Leaves the connection, when all that was sent before is done. Until then whatever follows waits its turn: it must come
+   * neither between the queries of a plan, nor before a command that waits. QUIT above all.
+   */
   stop(): void {
-    this.#undo();
+    if (this.#busy && !this.#dead) this.#stopping = true;
+    else this.#undo();
   }
 
   #take(command: Command): void {
     const resource = new AsyncResource("activity-audit");
-    this.#queue.push({ command, context: currentContext(), resource });
+    this.#queue.push({ command, context: currentContext(), resource, recorded: !this.#stopping });
     if (!this.#busy) this.#next();
   }
 
   #next(): void {
     this.#underWay = null;
+    this.#mayBeDone = null;
     if (this.#outbox?.due && !this.#dead) {
       this.#busy = true;
       void this.#outbox.settle().then(() => this.#next());
@@ -122,65 +153,65 @@ export class ConnectionCapture {
     }
     const job = this.#queue.shift();
     this.#busy = job !== undefined;
-    if (!job) return;
+    if (!job) {
+      if (this.#stopping) this.#undo();
+      return;
+    }
     const { command } = job;
-    if (!this.#wire.isQuery(command)) {
-      void this.#forwardOther(job);
-    } else if (harmless.test(command.sql) && !this.#severalAllowed) {
+    const prepared = preparedIn(command);
+    if (!job.recorded) {
+      this.#wire.forward(command, (answer) => this.#ended(answer));
+    } else if (prepared) {
+      void job.resource.runInAsyncScope(() => this.#execute(job, prepared));
+    } else if (!this.#wire.isQuery(command)) {
+      this.#forwardOther(command);
+    } else if (harmless.test(command.sql) && !this.#wire.takesSeveral) {
       this.#forward(command, other);
     } else {
       void job.resource.runInAsyncScope(() => this.#plan(job, command.sql));
     }
   }
 
-  get #severalAllowed(): boolean {
-    return this.#wire.connection.config.multipleStatements === true;
-  }
-
-  /** Commands that are no text: prepared statements, ping, reset. */
-  async #forwardOther({ command, context }: Job): Promise<void> {
-    const refused = this.#outbox ? await this.#beforePrepared(command, context) : null;
-    if (refused) {
-      this.#deliver(command, refused);
-      return;
-    }
+  /** Commands that are no text, but for prepared statements that are run: ping, reset, the preparing itself. */
+  #forwardOther(command: Command): void {
     this.#wire.forward(command, (answer) => {
       const kind = command.constructor.name;
       if (kind === "ChangeUser" || kind === "ResetConnection") {
         this.#transaction.reset();
         this.#facts.forget();
-      } else if (kind === "Execute") {
-        this.#executed(command, answer, context);
+        this.#targets.forgetTemporary();
       }
       this.#ended(answer);
     });
   }
 
-  /** The error that the application is to get, if what is changed cannot be recorded. */
-  async #beforePrepared(command: Command, context: AuditContext | undefined): Promise<Answer | null> {
-    const { statement: prepared, values } = command as Executed;
-    const sql = prepared?.query;
-    if (typeof sql !== "string") return null;
-    const list = this.#facts.scan(sql);
-    const statement = list ? readStatement({ sql, list }) : other;
-    const refused = await this.#outbox!.beforeCommit(statement, { sql, list: list ?? [] });
-    if (refused || command.constructor.name !== "Execute") return refused;
-    return this.#keeper.declare(statement, sql, context, { values: Array.isArray(values) ? values : [] });
-  }
-
-  #executed(command: Command, answer: Answer, context: AuditContext | undefined): void {
-    const { statement: prepared, values: given } = command as Executed;
-    const sql = prepared?.query;
-    if (typeof sql !== "string") return;
-    const values = Array.isArray(given) ? given : [];
-    const tokens = this.#facts.scan(sql);
-    const statement = tokens ? readStatement({ sql, list: tokens }) : other;
-    this.#transaction.answered(statement, answer);
-    if (!answer.error?.fatal) this.#outbox?.answered(answer);
-    if (answer.error) return;
+  async #execute({ command, context }: Job, { sql, values }: Prepared): Promise<void> {
+    let statement: Statement = other;
+    try {
+      if (!harmless.test(sql)) {
+        await this.#facts.prepare();
+        const list = this.#facts.scan(sql);
+        statement = list ? readStatement({ sql, list }) : suspicious.test(sql) ? unread : other;
+        await this.#settleDoubt(statement, sql);
+        await this.#targets.meet(statement);
+        const refused =
+          (await this.#outbox?.beforeCommit(statement, { sql, list: list ?? [] })) ??
+          (await this.#keeper.declare(statement, sql, context, { values }));
+        if (refused) {
+          this.#deliver(command, refused);
+          return;
+        }
+      }
+    } catch (error) {
+      fault("capture.mysql", error);
+    }
     const told = (): ToldStatement => toldStatement(sql, this.#facts.settings, values);
-    const changes = this.#targets.opaque(statement, told, answer, context);
-    this.#transaction.changed({ changes, statement: null }, false);
+    const within = this.#transaction.active;
+    const changes = (answer: Answer): RowChange[] => this.#targets.opaque(statement, told, answer, context);
+    this.#mayBeDone = changes;
+    this.#forward(command, statement, (answer) => {
+      this.#tellUnplanned(() => changes(answer), statement, answer, within);
+    });
   }
 
   #forward(command: Command, statement: Statement, then?: (answer: Answer) => void): void {
@@ -211,13 +242,18 @@ export class ConnectionCapture {
   #lost(answer?: Answer): void {
     if (this.#dead) return;
     this.#dead = true;
+    // Inside of a transaction nothing of it is kept; outside, it may be done.
+    const alone = !this.#transaction.active || this.#underWay?.kind === "truncate";
+    const doubtful = (alone && this.#mayBeDone?.(answerWith(null))) || [];
     this.#transaction.lost(this.#underWay);
+    this.#transaction.doubtful(doubtful);
     this.#intents?.lost();
     const error = answer?.error ?? this.#wire.closedBy;
     for (const { command } of this.#queue.splice(0)) {
       if (error) command.onResult?.(error);
       else this.#wire.forward(command, () => {});
     }
+    if (this.#stopping) this.#undo();
   }
 
   async #plan({ command, context }: Job, sql: string): Promise<void> {
@@ -225,7 +261,7 @@ export class ConnectionCapture {
       await this.#facts.prepare();
       const tokens = this.#facts.scan(sql);
       const statements = tokens ? splitStatements(tokens) : [];
-      if (tokens && statements.length > 1 && this.#severalAllowed) {
+      if (tokens && statements.length > 1 && this.#wire.takesSeveral) {
         await this.#several(command, context, sql, statements);
         return;
       }
@@ -271,10 +307,10 @@ export class ConnectionCapture {
     sql: string,
     context: AuditContext | undefined,
   ): void {
+    const within = this.#transaction.active;
+    this.#mayBeDone = (answer) => this.#opaque(statement, sql, answer, context);
     this.#forward(command, statement, (answer) => {
-      if (answer.error?.fatal) return;
-      const changes = answer.error ? [] : this.#opaque(statement, sql, answer, context);
-      this.#transaction.changed({ changes, statement: null }, statement.kind === "truncate");
+      this.#tellUnplanned(() => this.#opaque(statement, sql, answer, context), statement, answer, within);
     });
   }
 
@@ -305,6 +341,7 @@ export class ConnectionCapture {
     const answers: Answer[] = [];
     for (const [index, statement] of read.entries()) {
       const part = parts[index]!;
+      await this.#facts.prepare();
       await this.#settleDoubt(statement, part.sql);
       const work = await this.#workFor(statement, part, context, command);
       const refused = work ? null : await this.#outbox?.beforeCommit(statement, part);
@@ -312,6 +349,7 @@ export class ConnectionCapture {
         work ? this.#run(work, statement) : this.#runUnplanned(command, statement, part.sql, context);
       const answer = refused ?? (await this.#keeper.run(work, statement, part.sql, context, run)).answer;
       answers.push(answer);
+      this.#facts.follow(part.sql);
       if (this.#outbox?.due && !answer.error?.fatal) await this.#outbox.settle();
       if (answer.error) break;
     }
@@ -325,11 +363,13 @@ export class ConnectionCapture {
     context: AuditContext | undefined,
   ): Promise<Done> {
     this.#underWay = statement;
+    this.#mayBeDone = (unanswered) => this.#opaque(statement, sql, unanswered, context);
+    this.#wire.keepTime(command);
+    const within = this.#transaction.active;
     const answer = await this.#wire.replace(command, sql);
     this.#note(statement, answer);
-    const changes = answer.error ? [] : this.#opaque(statement, sql, answer, context);
-    this.#transaction.changed({ changes, statement: null }, statement.kind === "truncate");
-    return { answer, changes };
+    this.#tellUnplanned(() => this.#opaque(statement, sql, answer, context), statement, answer, within);
+    return { answer, changes: [] };
   }
 
   /** `null` for what is none of ours: no write, or a table that is not recorded. */
@@ -339,30 +379,60 @@ export class ConnectionCapture {
     context: AuditContext | undefined,
     command: Command,
   ): Promise<Work | null> {
-    if (statement.kind === "opaque") for (const ref of statement.tables) await this.#targets.table(ref);
+    if (statement.kind === "opaque") await this.#targets.meet(statement);
     if (!isWrite(statement) || context?.muted) return null;
     const table = await this.#targets.concerned(statement.table);
     if (!table || table.base !== null) return null;
+    this.#wire.keepTime(command);
     return new Work(this.#facts.session(this.#shared.limits), tokens, table, context, {
-      run: (text, more) => this.#wire.replace(command, text, more),
+      run: (text, more, room) => this.#wire.replace(command, text, more, room),
       runWithExtra: (text) => this.#wire.replaceWithExtra(command, text),
-      takesExtra: takesExtra(command),
+      takesExtra: this.#wire.takesExtra(command),
     });
   }
 
   async #run(work: Work, statement: Statement): Promise<Done> {
     this.#underWay = statement;
+    this.#mayBeDone = () => (work.mayBeDone ? [work.opaque(null)] : []);
     const done = await work.guarded(() => runPlan(work, statement));
     const { answer, inDoubt } = done;
     const changes = done.changes.filter(({ table }) => this.#shared.scope.includes(table));
     if (inDoubt) this.#transaction.doubtful(changes);
-    else if (answer.error?.fatal) this.#brokeOff(work);
     else this.#note(statement, answer);
     if (!answer.error) {
-      const told = changesOf(changes, work.tokens.sql, this.#facts.settings);
-      this.#transaction.changed(told, !work.table.transactional);
+      this.#tell(() => changesOf(changes, work.tokens.sql, this.#facts.settings), !work.table.transactional);
+    } else if (!answer.error.fatal && !work.table.transactional && hasParts(statement)) {
+      this.#tellFailed(() => [work.opaque(null)], false);
     }
     return done;
+  }
+
+  /** Whatever is wrong with its record, the statement is done, and must not be run again. */
+  #tell(made: () => StatementChanges, durable: boolean): void {
+    this.#mayBeDone = null;
+    guarded("capture.mysql", () => this.#transaction.changed(made(), durable));
+  }
+
+  /** @param within - a transaction of the application's was open before */
+  #tellUnplanned(
+    changes: () => readonly RowChange[],
+    statement: Statement,
+    { error }: Answer,
+    within: boolean,
+  ): void {
+    const { kind } = statement;
+    if (!error) this.#tell(() => ({ changes: changes(), statement: null }), kind === "truncate");
+    else if (kind === "opaque" && statement.anywhere && !error.fatal && !nothingDone.has(error.errno ?? 0)) {
+      this.#tellFailed(changes, within);
+    }
+  }
+
+  /** Code that failed: what it had done before is not undone with it. An intent says so itself. */
+  #tellFailed(changes: () => readonly RowChange[], within: boolean): void {
+    this.#mayBeDone = null;
+    if (this.#intents?.live) return;
+    if (!within) guarded("capture.mysql", () => this.#transaction.failed(changes()));
+    else if (this.#transaction.active) this.#tell(() => ({ changes: changes(), statement: null }), false);
   }
 
   async #end(how: "COMMIT" | "ROLLBACK"): Promise<Answer> {
@@ -370,11 +440,6 @@ export class ConnectionCapture {
     const answer = await this.#wire.ask(how);
     this.#note(this.#underWay, answer);
     return answer;
-  }
-
-  /** Inside of a transaction nothing of it is kept; outside, it may be done. */
-  #brokeOff(work: Work): void {
-    if (!this.#transaction.active) this.#transaction.doubtful([work.opaque(null)]);
   }
 
   #deliver(command: Command, answer: Answer): void {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FIRST_ROWS } from "../bulk.js";
 import { cascadeOfDelete } from "./cascade.js";
 import { acts } from "./catalog.js";
 import { withHeader } from "./header.js";
@@ -17,7 +18,7 @@ export async function runDelete(work: Work, statement: DeleteStatement): Promise
   const like = work.session.header;
   const { table, session } = work;
   if (session.full) return work.asItIs();
-  const cascades = table.children.some(({ onDelete }) => acts(onDelete));
+  const cascades = session.settings.keysAct && table.children.some(({ onDelete }) => acts(onDelete));
   const { returning } = statement;
   if (cascades || statement.alias !== null || !session.settings.returning || !like) {
     return returning ? work.asItIs() : locked(work, statement);
@@ -34,13 +35,19 @@ export async function runDelete(work: Work, statement: DeleteStatement): Promise
     if (answer.error) return isRewriteError(answer.error) ? work.asItIs() : { answer, changes: [] };
     return { answer, changes: answer.extra.map((row) => work.deleted(imageOf(table, names, row))) };
   }
-  const answer = await work.run(sql, rawRows);
+  const answer = await work.run(sql, rawRows, work.room);
   if (answer.error) return isRewriteError(answer.error) ? work.asItIs() : { answer, changes: [] };
   const rows = answer.rows as Raw[][];
-  const counts = { affectedRows: rows.length, insertId: 0, info: "" };
+  const affectedRows = rows.length + answer.dropped;
+  const images = rows
+    .slice(0, answer.dropped > 0 ? FIRST_ROWS : rows.length)
+    .map((row) => imageOf(table, names, row));
   return {
-    answer: withHeader(answer, like, counts),
-    changes: rows.map((row) => work.deleted(imageOf(table, names, row))),
+    answer: withHeader(answer, like, { affectedRows, insertId: 0, info: "" }),
+    changes:
+      answer.dropped > 0
+        ? [work.opaque(affectedRows, { verb: "delete", first: images })]
+        : images.map((image) => work.deleted(image)),
   };
 }
 

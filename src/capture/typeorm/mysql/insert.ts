@@ -7,7 +7,9 @@
  *
  * @module
  */
+import { FIRST_ROWS } from "../bulk.js";
 import type { RowChange } from "../family.js";
+import { followers } from "./cascade.js";
 import { quote } from "./catalog.js";
 import {
   arrayExpression,
@@ -22,7 +24,7 @@ import {
   type Raw,
 } from "./image.js";
 import { idOf, infoOf, withHeader } from "./header.js";
-import { insertLocked } from "./keyed.js";
+import { insertLocked, isGenerated, namesGiven } from "./insert-locked.js";
 import type { InsertStatement } from "./statement.js";
 import { rawRows, type Answer, type Header } from "./wire.js";
 import { EXTRA, variables } from "./names.js";
@@ -40,7 +42,9 @@ export async function runInsert(work: Work, statement: InsertStatement): Promise
     if (answer.error) return isRewriteError(answer.error) ? work.asItIs() : { answer, changes: [] };
     return { answer, changes: tell(work, statement, answer.extra).changes };
   }
-  const answer = await work.run(sql, rawRows);
+  // The rows of a query may be more than can be held; their ids, if they have any, are generated, from the first one on.
+  const room = statement.rows === null && !statement.onDuplicate ? work.room : undefined;
+  const answer = await work.run(sql, rawRows, room);
   if (answer.error)
     return isRewriteError(answer.error) ? insertLocked(work, statement) : { answer, changes: [] };
   return told(work, statement, answer, like);
@@ -52,14 +56,24 @@ function withReturning(work: Work, statement: InsertStatement): string | null {
   const { onDuplicate } = statement;
   if (!statement.plain || statement.verb === "REPLACE") return null;
   if (statement.returning ? !work.takesExtra : !knowsInsertId(work, statement)) return null;
+  // LAST_INSERT_ID(x) gives the statement another insertId than its rows have.
+  if (!statement.returning && namesFunction(work, "LAST_INSERT_ID")) return null;
   // How many rows a query gave is said in `info` only, and IGNORE leaves some of them out.
   if (!statement.returning && statement.ignore && statement.rows === null) return null;
   const columns = returningList(table, work.session.settings, statement.returning);
   const intro = statement.returning ? "," : "RETURNING";
   const last = tokens.list.at(-1)!;
   if (!onDuplicate) return work.splice([{ after: last, text: `${intro} ${columns}` }]);
+  // What follows a row to another key must be read before.
+  if (
+    followers(
+      work,
+      table,
+      onDuplicate.columns.map(({ name }) => name),
+    ).length > 0
+  )
+    return null;
   const assigned = onDuplicate.columns.find(({ name }) => isReassignable(table, name));
-  // LAST_INSERT_ID(x) there gives the statement another insertId than its rows have.
   if (!work.session.settings.variables || !assigned || namesFunction(work, "LAST_INSERT_ID")) return null;
   return work.splice([
     { after: onDuplicate.intro, text: `${rememberRow(work, assigned.name)},` },
@@ -91,18 +105,13 @@ function knowsInsertId(work: Work, statement: InsertStatement): boolean {
  * For each row the id that it is given: text, or `null` if it is generated, or `undefined` if that cannot be
  * said. For no row at all if the statement gives none.
  */
-function idsGiven(
-  work: Work,
-  { columns, rows }: InsertStatement,
-  name: string,
-): (string | null | undefined)[] {
-  const names = columns ?? work.table.columns.filter(({ generated }) => !generated).map((one) => one.name);
-  const at = names.findIndex((one) => one.toLowerCase() === name.toLowerCase());
+function idsGiven(work: Work, statement: InsertStatement, name: string): (string | null | undefined)[] {
+  const at = namesGiven(work, statement).indexOf(name.toLowerCase());
   if (at < 0) return [];
-  if (rows === null) return [undefined];
-  return rows.map((values) => {
-    const text = values[at] ? work.text(values[at]) : "DEFAULT";
-    if (/^(?:NULL|DEFAULT|'?0'?)$/i.test(text)) return null;
+  if (statement.rows === null) return [undefined];
+  return statement.rows.map((values) => {
+    if (isGenerated(work, values[at])) return null;
+    const text = work.text(values[at]!);
     return /^(?:\d+|'\d+')$/.test(text) ? text.replaceAll("'", "") : undefined;
   });
 }
@@ -145,16 +154,19 @@ function tell(work: Work, statement: InsertStatement, rows: readonly (readonly R
 
 function told(work: Work, statement: InsertStatement, answer: Answer, like: Header): Done {
   const rows = answer.rows as Raw[][];
+  const { dropped } = answer;
   const { changes, inserted, updated, unchanged } = tell(work, statement, rows);
-  const records = statement.rows?.length ?? rows.length;
+  const records = statement.rows?.length ?? rows.length + dropped;
   const found = work.session.countsFound ? unchanged : 0;
-  const duplicates = statement.onDuplicate ? updated + found : records - inserted.length;
+  const duplicates = statement.onDuplicate ? updated + found : records - inserted.length - dropped;
   const counts = {
-    affectedRows: inserted.length + 2 * updated + found,
+    affectedRows: inserted.length + dropped + 2 * updated + found,
     insertId: insertId(work, statement, rows, inserted, updated),
     info: infoOf(records, duplicates, answer.warnings, statement.rows === null),
   };
-  return { answer: withHeader(answer, like, counts), changes };
+  const first = changes.slice(0, FIRST_ROWS).map(({ after }) => after!);
+  const all = dropped > 0 ? [work.opaque(records, { verb: "insert", first })] : changes;
+  return { answer: withHeader(answer, like, counts), changes: all };
 }
 
 /** The first id that was generated; if none was, the id of the last row that changed. */

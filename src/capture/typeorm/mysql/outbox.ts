@@ -39,8 +39,6 @@ export class Outbox {
   #failed = false;
   /** Rows of the outbox are part of the open transaction. */
   #written = false;
-  /** LOCK TABLES: a transaction of ours would let the locks go, and the outbox is not among what is locked. */
-  #locked = false;
   /** SET TRANSACTION: it is of the next transaction, which must not be one of ours. */
   #chosen = false;
   #choosing = false;
@@ -72,8 +70,6 @@ export class Outbox {
     const refused = mayCommit(statement, sql) && !this.#locked ? await this.#write() : null;
     const [first, second] = list;
     this.#choosing = first?.text === "SET" && second?.text === "TRANSACTION";
-    if (first?.text === "LOCK" || first?.text === "UNLOCK") this.#locked = first.text === "LOCK";
-    else if (statement.kind === "begin") this.#locked = false;
     if (refused && !refused.error?.fatal) await this.#connection.end("ROLLBACK");
     return refused;
   }
@@ -108,6 +104,11 @@ export class Outbox {
 
   settle(): Promise<void> {
     return this.#intents.settling(this.#settle());
+  }
+
+  /* A transaction of ours would let the locks go, and the outbox is not among what is locked. */
+  get #locked(): boolean {
+    return this.#transaction.tablesLocked;
   }
 
   async #settle(): Promise<void> {

@@ -24,8 +24,10 @@ export class SessionFacts {
   readonly #shared: Shared;
   readonly #transaction: Transaction;
   readonly #targets: Targets;
-  /** `null`: not read yet, or not since a statement that may have changed them. */
+  /** `null`: not read yet. */
   settings: Settings | null = null;
+  /** A statement may change them: they are read again before the one that follows it. */
+  #stale = false;
   /** Any OK packet of this connection, to make others like it. */
   header: Header | null = null;
 
@@ -40,13 +42,19 @@ export class SessionFacts {
     this.settings = null;
   }
 
+  /** Looks for what may change the settings. The statement itself still runs under those that are known. */
+  follow(sql: string): void {
+    this.#stale ||=
+      /\bsql_mode\b|\bset\s+(?:names|char)|\bcharacter_set_results\b|\bforeign_key_checks\b/i.test(sql);
+  }
+
   heard({ headers }: Answer): void {
     this.header ??= headers[0] ?? null;
   }
 
   /** Reads what the session allows, once, and again after a SET that may have changed it. */
   async prepare(): Promise<void> {
-    if (this.settings) return;
+    if (this.settings && !this.#stale) return;
     const ok = await this.#wire.ask(declareVariables);
     this.heard(ok);
     this.#transaction.resolve(ok);
@@ -54,6 +62,7 @@ export class SessionFacts {
     if (answer.error) throw answer.error;
     const [row] = answer.rows as Raw[][];
     this.settings = this.#shared.adjust(settingsOf(row!));
+    this.#stale = false;
     this.#targets.use(this.settings.database);
     if (this.settings.foldsNames) this.#shared.catalog.foldNames();
   }
@@ -69,16 +78,20 @@ export class SessionFacts {
       get inTransaction() {
         return transaction.active;
       },
+      get tablesLocked() {
+        return transaction.tablesLocked;
+      },
       get full() {
         return transaction.full;
       },
       ask: (sql) => this.#wire.ask(sql),
       table: (ref: TableRef) => this.#targets.table(ref),
+      tableChanged: () => this.#shared.catalog.forget(),
     };
   }
 
   scan(sql: string): Tokens["list"] | null {
-    if (/\bsql_mode\b|\bset\s+(?:names|char)|\bcharacter_set_results\b/i.test(sql)) this.forget();
+    this.follow(sql);
     return scan(sql, this.settings ?? { ansiQuotes: false, plainBackslash: false });
   }
 }

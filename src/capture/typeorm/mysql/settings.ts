@@ -16,6 +16,8 @@ export interface Settings extends Dialect {
    * MariaDB; in MySQL deprecated since 8.0.13, and its order is not defined, so it is not used there.
    */
   readonly variables: boolean;
+  /** `max_allowed_packet`: at a longer text the server breaks the connection. */
+  readonly packetBytes: number;
   /** Longest text that a session variable may be given, in bytes: past `max_allowed_packet` the statement fails. */
   readonly variableBytes: number;
   /** Table names that differ in case only are the same. */
@@ -25,11 +27,15 @@ export interface Settings extends Dialect {
    * server would turn what the connection's character set lacks into question marks.
    */
   readonly utf8Results: boolean;
+  /** False under `foreign_key_checks = 0`: then no change of a row is carried on to other tables. */
+  readonly keysAct: boolean;
+  /** An AUTO_INCREMENT column that is given 0 gets a new id; not so under `NO_AUTO_VALUE_ON_ZERO`. */
+  readonly zeroGenerates: boolean;
   readonly increment: number;
 }
 
 export const settingsQuery =
-  "SELECT VERSION(), @@sql_mode, DATABASE(), @@max_allowed_packet, @@lower_case_table_names, @@auto_increment_increment, @@character_set_results";
+  "SELECT VERSION(), @@sql_mode, DATABASE(), @@max_allowed_packet, @@lower_case_table_names, @@auto_increment_increment, @@character_set_results, @@foreign_key_checks";
 
 /**
  * Gives each variable its place: a statement that is the first to assign one does not see the value itself.
@@ -40,7 +46,7 @@ export const declareVariables = `SET ${Object.values(variables)
   .join(", ")}`;
 
 export function settingsOf(row: readonly Raw[]): Settings {
-  const [version = "", mode = "", database, packet, folds, increment, results] = row.map((value) =>
+  const [version = "", mode = "", database, packet, folds, increment, results, keys] = row.map((value) =>
     value?.toString("utf8"),
   );
   const modes = new Set(mode.split(","));
@@ -51,9 +57,12 @@ export function settingsOf(row: readonly Raw[]): Settings {
     database: database ?? null,
     returning: mariadb && isAtLeast(version, 10, 5),
     variables: mariadb && !modes.has("SIMULTANEOUS_ASSIGNMENT"),
+    packetBytes: Number(packet ?? 0),
     variableBytes: Math.floor(Number(packet ?? 0) / 4),
     foldsNames: folds !== "0",
     utf8Results: results === "utf8mb4",
+    zeroGenerates: !modes.has("NO_AUTO_VALUE_ON_ZERO"),
+    keysAct: keys !== "0",
     increment: Number(increment ?? 1),
   };
 }

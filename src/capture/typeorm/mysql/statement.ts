@@ -58,6 +58,8 @@ export interface TransactionStatement {
 export interface OpaqueStatement {
   readonly kind: "opaque" | "truncate";
   readonly tables: readonly TableRef[];
+  /** It is a DELETE, so that foreign keys may take rows of other tables along. */
+  readonly deletes?: boolean;
   /** It runs code that is not in the statement, or that was not read, and may write to any table. */
   readonly anywhere: boolean;
 }
@@ -69,7 +71,12 @@ export const unread: OpaqueStatement = { kind: "opaque", tables: [], anywhere: t
 export interface OtherStatement {
   readonly kind: "definition" | "use" | "other";
   readonly table: TableRef | null;
+  /** For CREATE TEMPORARY TABLE: the table is of this session only. */
   readonly temporary?: boolean;
+  /** For DROP TABLE: all that it names. Of a temporary and a lasting one of the same name, it drops the temporary one. */
+  readonly dropped?: readonly TableRef[];
+  /** Set for LOCK TABLES (true) and UNLOCK TABLES (false). */
+  readonly locks?: boolean;
 }
 
 export type Statement =
@@ -121,13 +128,30 @@ function readTransaction(reader: Reader, verb: string): TransactionStatement | n
 }
 
 function readDefinition(reader: Reader): OtherStatement {
-  const temporary = reader.word(1) === "TEMPORARY";
+  const verb = reader.word(0);
+  if ((verb === "LOCK" || verb === "UNLOCK") && /^TABLES?$/.test(reader.word(1))) {
+    return { kind: "definition", table: null, locks: verb === "LOCK" };
+  }
+  let temporary = false;
   // CREATE [OR REPLACE] [TEMPORARY] TABLE [IF NOT EXISTS] name …
-  while (reader.at < 8 && reader.word(reader.at) !== "TABLE") reader.at += 1;
-  if (reader.word(reader.at) !== "TABLE") return { kind: "definition", table: null, temporary };
+  for (; reader.at < 8 && !/^TABLES?$/.test(reader.word(reader.at)); reader.at += 1) {
+    temporary ||= reader.word(reader.at) === "TEMPORARY";
+  }
+  if (!/^TABLES?$/.test(reader.word(reader.at))) return { kind: "definition", table: null };
   reader.at += 1;
   while (/^(?:IF|NOT|EXISTS)$/.test(reader.word(reader.at))) reader.at += 1;
-  return { kind: "definition", table: reader.table(), temporary };
+  if (verb === "DROP") return { kind: "definition", table: null, dropped: tableList(reader) };
+  return { kind: "definition", table: reader.table(), temporary: verb === "CREATE" && temporary };
+}
+
+function tableList(reader: Reader): TableRef[] {
+  const tables: TableRef[] = [];
+  for (;;) {
+    const table = reader.table();
+    if (table) tables.push(table);
+    if (!table || reader.mark(reader.at) !== ",") return tables;
+    reader.at += 1;
+  }
 }
 
 const modifiers = /^(?:LOW_PRIORITY|HIGH_PRIORITY|DELAYED|QUICK|IGNORE|INTO|FROM)$/;
@@ -242,7 +266,8 @@ function readDelete(reader: Reader): Statement {
   const tailAt = reader.tail(reader.at);
   const alias = reader.alias(tailAt);
   if (reader.at !== tailAt || !found.has("FROM")) {
-    return { kind: "opaque", tables: [table, ...reader.otherTables(first, reader.length)], anywhere: false };
+    const tables = [table, ...reader.otherTables(first, reader.length)];
+    return { kind: "opaque", tables, deletes: true, anywhere: false };
   }
   return {
     kind: "delete",

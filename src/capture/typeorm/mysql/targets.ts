@@ -5,7 +5,7 @@
  */
 import type { AuditContext } from "../../../context/context.js";
 import type { RowChange, TableScope } from "../family.js";
-import type { Ask, Catalog, Table } from "./catalog.js";
+import { acts, type Ask, type Catalog, type ChildKey, type Table } from "./catalog.js";
 import type { OtherStatement, Statement, TableRef } from "./statement.js";
 import type { ToldStatement } from "./told.js";
 import type { Answer } from "./wire.js";
@@ -35,7 +35,7 @@ export class Targets {
 
   async table({ schema, name }: TableRef): Promise<Table | null> {
     const database = schema ?? this.#database;
-    if (database === null || this.#temporary.has(this.#key(database, name))) return null;
+    if (database === null || this.#temporary.has(this.#keyOf({ schema, name }))) return null;
     return this.#shared.catalog.table(database, name, this.#ask);
   }
 
@@ -57,13 +57,22 @@ export class Targets {
     return false;
   }
 
+  /** Looks up all that `opaque` has to know. */
+  async meet(statement: Statement): Promise<void> {
+    for (const ref of tablesOf(statement) ?? []) await this.concerned(ref);
+  }
+
+  /** The session was reset, and its temporary tables are gone. */
+  forgetTemporary(): void {
+    this.#temporary.clear();
+  }
+
   /** After DDL. */
-  defined({ table, temporary }: OtherStatement, { error }: Answer): void {
+  defined({ table, temporary, dropped = [] }: OtherStatement, { error }: Answer): void {
     this.#shared.catalog.forget();
-    const database = table?.schema ?? this.#database;
-    if (error || !table || database === null) return;
-    if (temporary) this.#temporary.add(this.#key(database, table.name));
-    else this.#temporary.delete(this.#key(database, table.name));
+    if (error) return;
+    if (table && temporary) this.#temporary.add(this.#keyOf(table));
+    for (const one of dropped) this.#temporary.delete(this.#keyOf(one));
   }
 
   /** One entry for a statement whose rows are not known, if it concerns a recorded table, or may. */
@@ -76,7 +85,8 @@ export class Targets {
     const tables = tablesOf(statement);
     if (tables === null) return [];
     const named = tables
-      .flatMap((ref) => this.#written(this.#located(ref)))
+      .filter((ref) => !this.#temporary.has(this.#keyOf(ref)))
+      .flatMap((ref) => this.#written(this.#located(ref), carriedOnBy(statement)))
       .map((ref) => this.#shared.catalog.nameOf(ref));
     const table = named.find((name) => this.#shared.scope.includes(name));
     // A procedure may write to any table.
@@ -99,20 +109,38 @@ export class Targets {
     ];
   }
 
-  #key(database: string, name: string): string {
-    return JSON.stringify([database, name].map((part) => this.#shared.catalog.folded(part)));
+  #keyOf({ schema, name }: TableRef): string {
+    return JSON.stringify(
+      [schema ?? this.#database ?? "", name].map((part) => this.#shared.catalog.folded(part)),
+    );
   }
 
-  /** A table; or a view, and what it reads, as far as has been looked up. */
-  #written(ref: TableRef, depth = 0): TableRef[] {
-    const base = this.#shared.catalog.known(ref)?.base ?? [];
-    // Views cannot go round in a circle, but one that was redefined in the meantime may seem to.
-    return [ref, ...(depth < 10 ? base.flatMap((one) => this.#written(one, depth + 1)) : [])];
+  /** A table; or a view, and what it reads; and what foreign keys carry the change on to. As far as has been looked up. */
+  #written(ref: TableRef, carriedOn: CarriedOn, seen = new Set<Table>()): TableRef[] {
+    const table = this.#shared.catalog.known(ref);
+    // Views cannot go round in a circle, but foreign keys can.
+    if (!table || seen.has(table)) return [ref];
+    seen.add(table);
+    const further = [...(table.base ?? []), ...table.children.filter(carriedOn).map(({ child }) => child)];
+    return [ref, ...further.flatMap((one) => this.#written(one, carriedOn, seen))];
   }
 
   #located({ schema, name }: TableRef): TableRef {
     return { schema: schema ?? this.#database, name };
   }
+}
+
+type CarriedOn = (key: ChildKey) => boolean;
+
+/** Which foreign keys a statement may carry on to other tables. */
+function carriedOnBy(statement: Statement): CarriedOn {
+  const { kind } = statement;
+  if (kind === "delete" || (kind === "opaque" && statement.deletes)) return ({ onDelete }) => acts(onDelete);
+  if (kind === "insert" && statement.verb === "REPLACE") return ({ onDelete }) => acts(onDelete);
+  const set = kind === "update" ? statement.set : kind === "insert" ? statement.onDuplicate : null;
+  const assigned = new Set(set?.columns.map(({ name }) => name.toLowerCase()));
+  return ({ onUpdate, referenced }) =>
+    acts(onUpdate) && referenced.some((name) => assigned.has(name.toLowerCase()));
 }
 
 /** `null` for what writes no rows. */

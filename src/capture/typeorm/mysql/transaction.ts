@@ -20,6 +20,7 @@ export class Transaction {
   readonly #limits: FamilyLimits;
   #status = AUTOCOMMIT;
   #doubt: "none" | "afterError" | "afterDefinition" = "none";
+  #tablesLocked = false;
 
   constructor(sink: ChangeSink, limits: FamilyLimits) {
     this.#sink = sink;
@@ -35,6 +36,11 @@ export class Transaction {
   /** A transaction is open now, as far as was heard. */
   get open(): boolean {
     return (this.#status & IN_TRANSACTION) !== 0;
+  }
+
+  /** LOCK TABLES holds, until UNLOCK TABLES or the next transaction that begins. */
+  get tablesLocked(): boolean {
+    return this.#tablesLocked;
   }
 
   get full(): boolean {
@@ -92,6 +98,11 @@ export class Transaction {
     if (changes.length > 0) this.#sink.committed(changes, "unknown");
   }
 
+  /** Code outside of a transaction failed, and may have committed something before. */
+  failed(changes: readonly RowChange[]): void {
+    if (changes.length > 0) this.#sink.committed(changes, "failure");
+  }
+
   /** The connection is gone, while this statement was under way (if any was). */
   lost(underWay: Statement | null): void {
     const committing = underWay !== null && /^(?:commit|begin|definition|truncate)$/.test(underWay.kind);
@@ -104,10 +115,13 @@ export class Transaction {
     this.#buffer.rollback();
     this.#status = AUTOCOMMIT;
     this.#doubt = "none";
+    this.#tablesLocked = false;
   }
 
   #succeeded(statement: Statement, status: number | null): void {
     const { kind } = statement;
+    if (kind === "begin") this.#tablesLocked = false;
+    else if (kind === "definition" && statement.locks !== undefined) this.#tablesLocked = statement.locks;
     if (kind === "commit" || kind === "begin") this.#commit("success");
     else if (kind === "rollback") this.#buffer.rollback();
     else if (kind === "savepoint") this.#buffer.savepoint(statement.name ?? "", { replace: true });
@@ -123,7 +137,10 @@ export class Transaction {
     }
   }
 
-  #failed({ kind }: Statement, { error }: Answer): void {
+  #failed(statement: Statement, { error }: Answer): void {
+    const { kind } = statement;
+    // It has let those go that were held before.
+    if (kind === "definition" && statement.locks) this.#tablesLocked = false;
     if (error?.errno === DEADLOCK) {
       this.#buffer.rollback();
       this.#status &= ~IN_TRANSACTION;

@@ -11,8 +11,8 @@
  */
 import type { ColumnImage, RowChange } from "../family.js";
 import { FIRST_ROWS } from "../bulk.js";
-import { cascadeOfUpdate } from "./cascade.js";
-import { quote } from "./catalog.js";
+import { cascadeOfUpdate, followers } from "./cascade.js";
+import { quote, type ChildKey } from "./catalog.js";
 import {
   arrayExpression,
   asBytes,
@@ -39,21 +39,17 @@ export async function runUpdate(work: Work, statement: UpdateStatement): Promise
   const keyChanges = table.primary.some((name) => assigned.has(name.toLowerCase()));
   // A row that IGNORE leaves alone has not the key that it was to get; another row may have it.
   if (statement.ignore && keyChanges) return work.asItIs();
-  const children = table.children.filter(
-    ({ referenced, onUpdate }) =>
-      onUpdate !== "RESTRICT" &&
-      onUpdate !== "NO ACTION" &&
-      referenced.some((name) => assigned.has(name.toLowerCase())),
-  );
+  const children = followers(work, table, assigned);
   const complete = isComplete(work, statement, assigned);
   const sql = session.settings.variables && !hasQuery(work) ? withVariables(work, statement, complete) : null;
-  if (sql === null) return locked(work, statement, keyChanges);
+  if (sql === null) return locked(work, statement, keyChanges, children);
   if (complete && children.length === 0) return remembered(work, statement, sql, true);
   if (!complete && table.primary.length === 0) return work.asItIs();
   return work.atomically(async () => {
-    const cascade = await cascadeOfUpdate(work, children, statement);
+    const rows = children.length > 0 ? await lockedMatches(work, statement) : [];
+    const followed = await cascadeOfUpdate(work, children, rows);
     const done = await remembered(work, statement, sql, complete);
-    return done.answer.error ? done : { ...done, changes: [...done.changes, ...cascade(done.changes)] };
+    return done.answer.error ? done : { ...done, changes: [...done.changes, ...followed(done.changes)] };
   });
 }
 
@@ -151,11 +147,17 @@ function pairs(
 }
 
 /** Locks and reads the rows first, and reads them again by their keys. */
-async function locked(work: Work, statement: UpdateStatement, keyChanges: boolean): Promise<Done> {
+async function locked(
+  work: Work,
+  statement: UpdateStatement,
+  keyChanges: boolean,
+  children: readonly ChildKey[],
+): Promise<Done> {
   const { table } = work;
   if (table.primary.length === 0 || keyChanges) return work.asItIs();
   return work.atomically(async () => {
     const before = await lockedMatches(work, statement);
+    const followed = await cascadeOfUpdate(work, children, before);
     const answer = await work.run();
     if (answer.error) return { answer, changes: [] };
     const changed = answer.headers.at(-1)?.changedRows ?? null;
@@ -165,6 +167,7 @@ async function locked(work: Work, statement: UpdateStatement, keyChanges: boolea
       const first = before.slice(0, FIRST_ROWS);
       return { answer, changes: changed === 0 ? [] : [work.opaque(changed, { verb: "update", first })] };
     }
-    return { answer, changes: await pairsReadAgain(work, statement, before, before) };
+    const changes = await pairsReadAgain(work, statement, before, before);
+    return { answer, changes: [...changes, ...followed(changes)] };
   });
 }

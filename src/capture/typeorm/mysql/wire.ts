@@ -27,33 +27,46 @@ export interface Header {
 /** An error of mysql2. */
 export interface WireError extends Error {
   readonly errno?: number;
+  readonly code?: string;
   readonly fatal?: boolean;
+  /** The text that the server refused. */
+  sql?: string;
 }
 
 export interface Command {
   sql?: string;
   readonly timeout?: number;
+  /** Set while the time runs; gone when it has run out, or was stopped. */
+  queryTimeout?: NodeJS.Timeout | null;
+  /** Starts it, and answers the command with an error when it has run out. */
+  _setTimeout?(): void;
   readonly _queryOptions?: { readonly nestTables?: unknown };
   onResult?: ((error: WireError | null, rows?: unknown, fields?: unknown) => void) | undefined;
   emit(event: string, ...args: unknown[]): boolean;
   row?: (packet: Packet, connection: unknown) => unknown;
+  /** The rows that have come so far, of the result under way. */
+  readonly _currentRows?: unknown[] | null;
 }
 
 interface Packet {
   isEOF(): boolean;
+  length(): number;
   eofStatusFlags(): number;
   eofWarningCount(): number;
 }
 
 export interface Connection {
-  readonly config: { readonly multipleStatements?: boolean; readonly clientFlags?: number };
+  readonly config: { readonly clientFlags?: number; readonly nestTables?: unknown };
   readonly stream: {
+    readonly destroyed?: boolean;
+    destroy?(): void;
     once(event: "close", listener: () => void): void;
     off(event: "close", listener: () => void): void;
   };
   readonly constructor: Function;
   readonly _fatalError?: WireError | null;
   readonly _protocolError?: WireError | null;
+  _handleFatalError?(error: unknown): void;
   addCommand(command: Command): Command;
 }
 
@@ -68,6 +81,14 @@ export interface Answer {
   /** The last status flags seen, of an OK packet or the end of a result set; `null` if none. */
   readonly status: number | null;
   readonly warnings: number;
+  /** How many rows there were beyond those that are kept. */
+  readonly dropped: number;
+}
+
+/** How much of a result is kept: rows beyond it are counted. */
+export interface Room {
+  readonly rows: number;
+  readonly bytes: number;
 }
 
 /** An answer that no packet made: an error of ours, or nothing yet. */
@@ -78,6 +99,7 @@ export const answerWith = (error: WireError | null): Answer => ({
   headers: [],
   status: null,
   warnings: 0,
+  dropped: 0,
 });
 
 type CreateQuery = (
@@ -92,8 +114,12 @@ export const IN_TRANSACTION = 1;
 export const AUTOCOMMIT = 2;
 export const MORE_RESULTS = 8;
 
-/** `CLIENT_FOUND_ROWS` */
+/** `CLIENT_FOUND_ROWS`, `CLIENT_MULTI_STATEMENTS` */
 const FOUND_ROWS = 2;
+const MULTI_STATEMENTS = 0x1_0000;
+
+/** The application is answered when its time has run out, and the server goes on: this error says nothing of what it did. */
+const TIMED_OUT = "PROTOCOL_SEQUENCE_TIMEOUT";
 
 /** Whether this is a connection of mysql2 whose inner parts are where we need them. */
 export function isWire(connection: unknown): connection is Connection {
@@ -108,7 +134,13 @@ export function isWire(connection: unknown): connection is Connection {
 export class Wire {
   readonly connection: Connection;
   readonly #query: Function;
-  #sending = false;
+  #original: Connection["addCommand"] | undefined;
+  /** What is handed to mysql2 right now. */
+  #sending: Command | null = null;
+  /** QUIT waits for what is under way; mysql2 takes no command of anybody's behind it. */
+  #quitting = false;
+  /** The command of the application whose time we keep. */
+  #timed: Command | null = null;
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -117,11 +149,24 @@ export class Wire {
 
   /** Every command that the application sends goes to `take` instead of the server. */
   intercept(take: (command: Command) => void): Undo {
-    return replaceMethod(this.connection, "addCommand", (original) => (command: Command) => {
-      if (this.#sending) return original.call(this.connection, command) as Command;
-      take(command);
-      return command;
+    return replaceMethod(this.connection, "addCommand", (original) => {
+      this.#original = original;
+      return (command: Command) => {
+        // Only this one: mysql2 may call the application back before it returns, which may send another.
+        if (command === this.#sending) {
+          this.#sending = null;
+          return original.call(this.connection, command) as Command;
+        }
+        this.#quitting ||= isQuit(command);
+        take(command);
+        return command;
+      };
     });
+  }
+
+  /** A text may hold several statements. */
+  get takesSeveral(): boolean {
+    return ((this.connection.config.clientFlags ?? 0) & MULTI_STATEMENTS) !== 0;
   }
 
   /** `affectedRows` counts the rows that were found, changed or not: mysql2's default, `CLIENT_FOUND_ROWS`. */
@@ -140,6 +185,8 @@ export class Wire {
 
   /** Sends the application's own command. What it gets is what mysql2 gives it; we only look on. */
   forward(command: Command, done: (answer: Answer) => void): void {
+    // mysql2 keeps its time then.
+    this.#timeIsUp(command);
     const seen = new Watch(done);
     const { emit, onResult } = command;
     command.emit = function (event: string, ...args: unknown[]) {
@@ -158,9 +205,24 @@ export class Wire {
     this.#send(command);
   }
 
-  /** Runs a statement in the place of the application's command, with that command's options. */
-  replace(command: Command, sql: string, options: object = {}): Promise<Answer> {
-    return this.#run({ ...command._queryOptions, ...options, sql, values: undefined });
+  /** Whether rows of this command are objects or arrays: nested by table, they have no place for columns of ours. */
+  takesExtra({ _queryOptions }: Command): boolean {
+    return !(_queryOptions?.nestTables ?? this.connection.config.nestTables);
+  }
+
+  /** From now on the time runs that the application gave the command, which is not sent as it is. */
+  keepTime(command: Command): void {
+    if (!command.timeout || !command._setTimeout || this.#timed === command) return;
+    this.#timed = command;
+    command._setTimeout();
+  }
+
+  /** Runs a statement in the place of the application's command, with that command's options but its time. */
+  replace(command: Command, sql: string, options: object = {}, room?: Room): Promise<Answer> {
+    return this.#run(
+      { ...command._queryOptions, ...options, sql, values: undefined, timeout: undefined },
+      room,
+    );
   }
 
   /**
@@ -191,7 +253,7 @@ export class Wire {
     return this.#run({ sql, ...rawRows, typeCast: (field: TextField) => field.string() });
   }
 
-  #run(options: object): Promise<Answer> {
+  #run(options: object, room?: Room): Promise<Answer> {
     return new Promise((resolve) => {
       const seen = new Watch(() => {});
       const command = this.#create(options, (error, rows, fields) => {
@@ -203,15 +265,30 @@ export class Wire {
         seen.event(event, args);
         return emit.call(command, event, ...args);
       };
-      watchEnd(command, seen);
+      watchEnd(command, seen, room);
       this.#send(command);
     });
   }
 
   /** Gives the application's command an answer, as mysql2 would have. */
-  deliver(command: Command, { error, rows, fields }: Answer): void {
+  deliver(command: Command, answer: Answer): void {
+    try {
+      this.#deliver(command, answer);
+    } catch (error) {
+      // What a callback of the application's throws there; mysql2 takes the connection for broken then.
+      this.connection._handleFatalError?.(error instanceof Error ? error : new Error(String(error)));
+      this.connection.stream.destroy?.();
+    }
+  }
+
+  #deliver(command: Command, { error, rows, fields }: Answer): void {
     const { onResult } = command;
+    if (this.#timeIsUp(command)) {
+      command.emit("end");
+      return;
+    }
     if (error) {
+      if (error.sql !== undefined) error.sql = command.sql!;
       if (onResult) onResult.call(command, error);
       else command.emit("error", error);
       if (!error.fatal) command.emit("end");
@@ -226,13 +303,30 @@ export class Wire {
     });
   }
 
-  /* By the method as it is now: once a connection breaks, mysql2 puts one there that refuses. */
+  /** The application has its answer already. */
+  #timeIsUp(command: Command): boolean {
+    if (this.#timed !== command) return false;
+    this.#timed = null;
+    if (!command.queryTimeout) return true;
+    clearTimeout(command.queryTimeout);
+    command.queryTimeout = null;
+    return false;
+  }
+
+  /* By the method as it is now: once a connection breaks, mysql2 puts one there that refuses. It does so, too, where the
+     application ends the connection; but then what was sent before QUIT is still to be done. */
   #send(command: Command): void {
-    this.#sending = true;
+    const ending = this.#quitting && !this.closedBy && !this.connection.stream.destroyed;
+    if (isQuit(command)) this.#quitting = false;
+    if (ending && this.#original) {
+      this.#original.call(this.connection, command);
+      return;
+    }
+    this.#sending = command;
     try {
       this.connection.addCommand(command);
     } finally {
-      this.#sending = false;
+      this.#sending = null;
     }
   }
 
@@ -262,8 +356,8 @@ interface RowOptions {
   readonly typeCast?: boolean | ((field: Field, next: () => unknown) => unknown);
 }
 
-/** Rows nested by table have no place of their own for columns of ours. */
-export const takesExtra = ({ _queryOptions }: Command): boolean => !_queryOptions?.nestTables;
+/** The end of a connection, sent by `end()`. */
+const isQuit = (command: Command): boolean => command.constructor.name === "Quit";
 
 function takeExtra(row: Record<string, Raw> | Raw[], names: readonly string[], own: number): Raw[] {
   if (Array.isArray(row)) return row.splice(own);
@@ -284,13 +378,24 @@ function emitRows(command: Command, rows: unknown, fields: unknown): void {
   }
 }
 
-/** mysql2 keeps the flags at the end of a result set to itself: read them as they pass. */
-function watchEnd(command: Command, seen: Watch): void {
+/**
+ * mysql2 keeps the flags at the end of a result set to itself: read them as they pass. And it keeps all rows: those that
+ * there is no room for are dropped as they come.
+ */
+function watchEnd(command: Command, seen: Watch, room?: Room): void {
   const { row } = command;
   if (typeof row !== "function") return;
+  let bytes = 0;
   const watched = function (this: Command, packet: Packet, connection: unknown): unknown {
-    if (packet.isEOF()) seen.end(packet.eofStatusFlags(), packet.eofWarningCount());
+    const ends = packet.isEOF();
+    if (ends) seen.end(packet.eofStatusFlags(), packet.eofWarningCount());
+    else bytes += packet.length();
     const next = row.call(this, packet, connection);
+    const { _currentRows: rows } = this;
+    if (room && !ends && rows && (rows.length > room.rows || bytes > room.bytes)) {
+      rows.pop();
+      seen.dropped += 1;
+    }
     return next === row ? watched : next;
   };
   command.row = watched;
@@ -304,6 +409,7 @@ class Watch {
   #status: number | null = null;
   #warnings = 0;
   #isHeader = false;
+  dropped = 0;
 
   constructor(done: (answer: Answer) => void) {
     this.#done = done;
@@ -322,6 +428,7 @@ class Watch {
   }
 
   failed(error: WireError): void {
+    if (error.code === TIMED_OUT) return;
     this.#error ??= error;
     // A connection that breaks ends no command.
     if (error.fatal) this.#finish();
@@ -335,6 +442,7 @@ class Watch {
       headers: this.#headers,
       status: this.#status,
       warnings: this.#warnings,
+      dropped: this.dropped,
     };
   }
 
