@@ -174,4 +174,23 @@ describe("a statement that is given up", { skip: noServer }, () => {
       ],
     );
   });
+
+  it("is closed where that was asked for before it was sent", async () => {
+    const { pool, told } = db.audited();
+    const client = await pool.connect();
+    // Each for the first time, so that the database is asked something first.
+    const cursor = client.query(new Cursor("UPDATE t SET n = 11 RETURNING id"));
+    await cursor.close();
+    // pg itself forgets the closing of a stream that waits in its queue.
+    await client.query("SELECT 1");
+    const stream = client.query(new QueryStream("UPDATE t SET n = 12 RETURNING id"));
+    stream.destroy();
+    const waited = new Promise((resolve) => setTimeout(resolve, 20_000, "waited").unref());
+    const answer = client.query("SELECT count(*)::int AS changed FROM t WHERE n IN (11, 12)");
+    const { rows } = (await Promise.race([answer, waited])) as pg.QueryResult;
+    assert.deepEqual(rows, [{ changed: 0 }]);
+    assert.equal(Object.hasOwn(cursor, "close"), false);
+    assert.deepEqual(brief(told), []);
+    client.release();
+  });
 });

@@ -7,6 +7,7 @@
 import { guarded } from "../../../health.js";
 import {
   isTimeout,
+  keepClose,
   queueLength,
   whenIdle,
   type PgClient,
@@ -33,6 +34,7 @@ export class Channel {
   readonly #listeners: [event: string, listener: (message: any) => void][] = [];
   /** What `client.query` was. */
   readonly send: QueryFunction;
+  readonly #waiting = new WeakMap<Submittable, () => void>();
   #inside = false;
   /** The connection is gone. */
   ended = false;
@@ -88,6 +90,11 @@ export class Channel {
     this.#giveBack();
   }
 
+  /** A cursor or stream is going to be handed to pg, at once or later. */
+  expect(query: Submittable): void {
+    this.#waiting.set(query, keepClose(query));
+  }
+
   /** Hands a query to pg. */
   pass(query: Submittable): void {
     this.#inside = true;
@@ -96,6 +103,8 @@ export class Channel {
     } finally {
       this.#inside = false;
     }
+    this.#waiting.get(query)?.();
+    this.#waiting.delete(query);
   }
 
   /**

@@ -23,9 +23,12 @@ export interface Submittable {
   values?: unknown;
   query_timeout?: unknown;
   /** pg-query-stream keeps its cursor here; the portal's name is the cursor's. */
-  cursor?: { text?: unknown; values?: unknown; _portal?: string };
+  cursor?: { text?: unknown; values?: unknown; _portal?: string; close?: CloseCursor };
   _portal?: string;
+  close?: CloseCursor;
 }
+
+type CloseCursor = (...args: unknown[]) => unknown;
 
 export interface PgField {
   readonly name: string;
@@ -135,6 +138,29 @@ export function promiseOf(client: PgClient): PromiseConstructor {
 /** The portal of a cursor or stream. */
 export function portalOf(query: Submittable): string {
   return query._portal ?? query.cursor?._portal ?? "";
+}
+
+/**
+ * A cursor that is closed before it is sent takes that for done, and would then wait for its reader on the connection for
+ * good. Without us it is sent at once.
+ *
+ * @returns to be called when it has been sent
+ */
+export function keepClose(query: Submittable): () => void {
+  const cursor = query.cursor ?? query;
+  const { close } = cursor;
+  if (typeof close !== "function") return () => {};
+  const own = Object.hasOwn(cursor, "close");
+  let closed = false;
+  cursor.close = (...args) => {
+    closed = true;
+    return close.apply(cursor, args);
+  };
+  return () => {
+    if (own) cursor.close = close;
+    else delete cursor.close;
+    if (closed) close.call(cursor, () => {});
+  };
 }
 
 /** The connections that the pool has now. */

@@ -143,6 +143,7 @@ export class Session {
     const made = toSubmittable(this.#channel.client, this.#channel.Query, config, values, callback);
     if (!made) return asGiven();
     const { query, unseen } = made;
+    if (!unseen) this.#channel.expect(query);
     const call: Call = { query, unseen, text: text ?? "", context: currentContext() };
     this.#lane.take(() => this.#start(call));
     return made.result;
