@@ -21,7 +21,7 @@ const setUp = [
   `CREATE PROCEDURE two() BEGIN ${insert("a")}; ${insert("b")}; END`,
   `CREATE PROCEDURE half() BEGIN ${insert("a")}; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no more'; END`,
   `CREATE PROCEDURE opens() BEGIN ${insert("a")}; START TRANSACTION; ${insert("b")}; END`,
-  `CREATE PROCEDURE slow() BEGIN ${insert("before")}; DO GET_LOCK('4711', 60); DO RELEASE_LOCK('4711'); END`,
+  `CREATE PROCEDURE slow() BEGIN ${insert("before")}; DO GET_LOCK('intents', 60); DO RELEASE_LOCK('intents'); END`,
 ];
 const plain = "ALTER TABLE note ENGINE = MyISAM";
 const list = "SELECT name FROM note ORDER BY id";
@@ -86,12 +86,14 @@ const client = (): Promise<Connection> =>
 /** A procedure that has committed something, and goes on when `go` is called. */
 async function underWay(dataSource: DataSource): Promise<{ call: Promise<unknown>; go(): Promise<void> }> {
   const gate = await client();
-  await gate.query("DO GET_LOCK('4711', 60)");
+  await gate.query("DO GET_LOCK('intents', 60)");
   const call = audit.run({ actor: { id: 7 }, requestId: "request" }, () =>
     outcome(dataSource.query("CALL slow()")),
   );
   await until(async () => {
-    const [rows] = await gate.query("SELECT 1 FROM information_schema.processlist WHERE state = 'User lock'");
+    const [rows] = await gate.query(
+      "SELECT 1 FROM information_schema.processlist WHERE state = 'User lock' AND db = database()",
+    );
     return (rows as unknown[]).length > 0;
   });
   return { call, go: () => gate.end() };
@@ -201,7 +203,7 @@ describe("intents on MariaDB", { skip: server!.reason ?? false }, () => {
     const { call, go } = await underWay(dataSource);
     const admin = await client();
     const [rows] = await admin.query(
-      "SELECT id FROM information_schema.processlist WHERE info LIKE 'DO GET_LOCK%60)'",
+      "SELECT id FROM information_schema.processlist WHERE info LIKE 'DO GET_LOCK%60)' AND db = database()",
     );
     for (const { id } of rows as { id: number }[]) await admin.query(`KILL ${id}`);
     await admin.end();

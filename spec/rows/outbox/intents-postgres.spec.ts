@@ -113,7 +113,9 @@ async function underWay(dataSource: DataSource): Promise<{ call: Promise<unknown
     outcome(dataSource.query("CALL slow()")),
   );
   await until(async () => {
-    const { rows } = await gate.query("SELECT 1 FROM pg_locks WHERE objid = 4711 AND NOT granted");
+    const { rows } = await gate.query(
+      "SELECT 1 FROM pg_locks JOIN pg_database ON oid = database AND datname = current_database() WHERE objid = 4711 AND NOT granted",
+    );
     return rows.length > 0;
   });
   return { call, go: () => gate.end() };
