@@ -1,6 +1,6 @@
 /**
  * The same specs on Nest 11. It cannot be installed beside Nest 12 in one tree, so it comes from a folder of its own:
- * npm i --no-save --prefix .nest11 @nestjs/core@11 @nestjs/common@11 @nestjs/platform-express@11 @nestjs/platform-fastify@11 rxjs@7 reflect-metadata
+ * npm i --no-save --prefix .nest11 @nestjs/core@11 @nestjs/common@11 @nestjs/platform-express@11 @nestjs/platform-fastify@11 @nestjs/testing@11 rxjs@7 reflect-metadata
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
