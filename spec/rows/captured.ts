@@ -6,6 +6,7 @@ import { DataSource } from "typeorm";
 import { uuidv7 } from "uuidv7";
 import type { RowEvent } from "#dist/capture/event";
 import { captureDataSource, type OutboxChoice, type RowCapture } from "#dist/capture/typeorm/typeorm";
+import { entityMetadata } from "#dist/decorate/readers";
 import { entities as all } from "./operations/entities.js";
 import type { Database } from "./operations/operation.js";
 
@@ -16,6 +17,19 @@ export async function prepared(database: Database, entities: readonly Function[]
   await dataSource.synchronize();
   await database.prepare(dataSource);
   return dataSource;
+}
+
+/** Starts to capture the tables of entities that are decorated into `events`. */
+export function captureDecorated(
+  dataSource: DataSource,
+  events: RowEvent[],
+  newTransactionId: () => string = () => "",
+): RowCapture {
+  return captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
+    decorations: entityMetadata,
+    now: () => 0,
+    newTransactionId,
+  });
 }
 
 /** A capture, and what it told. */

@@ -15,9 +15,8 @@ import {
 } from "typeorm";
 import { AuditEntity, AuditIgnore, AuditMask } from "activity-audit";
 import type { RowEvent } from "#dist/capture/event";
-import { captureDataSource, type RowCapture } from "#dist/capture/typeorm/typeorm";
-import { entityMetadata } from "#dist/decorate/readers";
-import { prepared } from "./captured.js";
+import type { RowCapture } from "#dist/capture/typeorm/typeorm";
+import { captureDecorated, prepared } from "./captured.js";
 import type { Database } from "./operations/operation.js";
 
 @Entity()
@@ -70,11 +69,7 @@ export function describeDecorated(database: Database): void {
       if (unavailable !== null) return;
       dataSource = await prepared(database, [Keyword, Person, Doctor, Patient]);
       let transactions = 0;
-      capture = captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
-        decorations: entityMetadata,
-        now: () => 0,
-        newTransactionId: () => String((transactions += 1)),
-      });
+      capture = captureDecorated(dataSource, events, () => String((transactions += 1)));
     });
     after(async () => {
       if (!capture) return;

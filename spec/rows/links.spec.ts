@@ -7,8 +7,8 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { AuditEntity } from "activity-audit";
 import { Column, DataSource, Entity, JoinTable, ManyToMany, PrimaryColumn } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
-import { captureDataSource, type RowCapture } from "#dist/capture/typeorm/typeorm";
-import { entityMetadata } from "#dist/decorate/readers";
+import type { RowCapture } from "#dist/capture/typeorm/typeorm";
+import { captureDecorated } from "./captured.js";
 
 @Entity("role")
 class Role {
@@ -58,11 +58,7 @@ describe("links", () => {
         ]) {
           await dataSource.query(sql);
         }
-        capture = captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
-          decorations: entityMetadata,
-          now: () => 0,
-          newTransactionId: () => "",
-        });
+        capture = captureDecorated(dataSource, events);
       });
       after(async () => {
         capture.undo();

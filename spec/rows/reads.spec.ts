@@ -19,9 +19,9 @@ import {
   type Relation,
 } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
-import { captureDataSource, type RowCapture } from "#dist/capture/typeorm/typeorm";
+import type { RowCapture } from "#dist/capture/typeorm/typeorm";
 import { runAs, runIgnored } from "#dist/context/run";
-import { entityMetadata } from "#dist/decorate/readers";
+import { captureDecorated } from "./captured.js";
 
 @Entity()
 @AuditEntity<Ward>({ reads: true })
@@ -99,11 +99,7 @@ describe("reads", () => {
     await dataSource.getRepository(Doctor).save({ license: "L" });
     await dataSource.getRepository(Keyed).insert({ key: "0a-0b" });
     await dataSource.getRepository(Quiet).save({});
-    capture = captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
-      decorations: entityMetadata,
-      now: () => 0,
-      newTransactionId: () => "transaction",
-    });
+    capture = captureDecorated(dataSource, events, () => "transaction");
   });
   after(async () => {
     capture.undo();

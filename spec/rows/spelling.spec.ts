@@ -8,10 +8,10 @@ import { after, before, describe, it } from "node:test";
 import { AuditEntity } from "activity-audit";
 import { Column, DataSource, DeleteDateColumn, Entity, JoinTable, ManyToMany, PrimaryColumn } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
-import { captureDataSource, type RowCapture } from "#dist/capture/typeorm/typeorm";
-import { entityMetadata } from "#dist/decorate/readers";
+import type { RowCapture } from "#dist/capture/typeorm/typeorm";
 import { mariadb } from "./databases/mariadb.js";
 import { sqljs } from "./databases/sqlite.js";
+import { captureDecorated } from "./captured.js";
 
 @Entity("ward")
 class Ward {
@@ -53,11 +53,7 @@ for (const { database, table } of [
       ]) {
         await dataSource.query(sql);
       }
-      capture = captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
-        decorations: entityMetadata,
-        now: () => 0,
-        newTransactionId: () => "",
-      });
+      capture = captureDecorated(dataSource, events);
     });
     after(async () => {
       if (!capture) return;

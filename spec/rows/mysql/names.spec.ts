@@ -9,9 +9,8 @@ import { createPool, type Pool } from "mysql2";
 import type { Connection } from "mysql2/promise";
 import { Column, DataSource, Entity, JoinTable, ManyToMany, PrimaryColumn } from "typeorm";
 import type { RowEvent } from "#dist/capture/event";
-import { captureDataSource } from "#dist/capture/typeorm/typeorm";
-import { entityMetadata } from "#dist/decorate/readers";
 import { capture, dropDatabase, freshDatabase, server, skipReason, taken } from "./server.js";
+import { captureDecorated } from "../captured.js";
 
 const tables = [
   "CREATE TABLE item (id int PRIMARY KEY, n int)",
@@ -120,11 +119,7 @@ describe("names of tables on MariaDB", { skip: skipReason() }, () => {
       synchronize: true,
     }).initialize();
     const events: RowEvent[] = [];
-    const running = captureDataSource(dataSource, (event) => events.push(event as RowEvent), {
-      decorations: entityMetadata,
-      now: () => 0,
-      newTransactionId: () => "",
-    });
+    const running = captureDecorated(dataSource, events);
     await dataSource.getRepository(Here).insert({ id: 1 });
     await dataSource.getRepository(There).insert({ number: 2, n: 2 });
     await dataSource.createQueryBuilder().relation(There, "others").of(2).add(1);

@@ -6,16 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createPool, type Connection, type Pool } from "mysql2";
 import type { Connection as Plain } from "mysql2/promise";
-import {
-  asItIs,
-  capture,
-  dropDatabase,
-  freshDatabase,
-  likeMysql,
-  server,
-  skipReason,
-  type Told,
-} from "./server.js";
+import { capture, dropDatabase, freshDatabase, kinds, server, skipReason, type Told } from "./server.js";
 import type { RowChange } from "#dist/capture/typeorm/family";
 import { Statements, tableNames, tables } from "./statements.js";
 
@@ -23,13 +14,9 @@ const skip = skipReason();
 const count = Number(process.env["AUDIT_MYSQL_STATEMENTS"] ?? 300);
 const seed = Number(process.env["AUDIT_SEED"] ?? Date.now() % 1_000_000);
 
-for (const [name, adjust] of [
-  ["MariaDB", asItIs],
-  ["a server without RETURNING", likeMysql],
-] as const) {
+for (const { name, adjust, suffix } of kinds) {
   describe(`${count} random statements on ${name} (seed ${seed})`, { skip }, () => {
     const database = { captured: "audit_fuzz_captured", bare: "audit_fuzz_bare" };
-    const suffix = `_${adjust === asItIs ? "a" : "b"}_${process.pid}`;
     let admins: Plain[] = [];
     let pool: Pool;
     let captured: Connection;
@@ -37,10 +24,12 @@ for (const [name, adjust] of [
     let told: Told[];
 
     before(async () => {
-      admins = await Promise.all(Object.values(database).map((one) => freshDatabase(one + suffix, tables)));
+      admins = await Promise.all(
+        Object.values(database).map((one) => freshDatabase(`${one}_${suffix}`, tables)),
+      );
       bare = admins[1]!;
-      pool = createPool({ ...server, database: database.captured + suffix, supportBigNumbers: true });
-      ({ told } = capture(pool, database.captured + suffix, { adjust }));
+      pool = createPool({ ...server, database: `${database.captured}_${suffix}`, supportBigNumbers: true });
+      ({ told } = capture(pool, `${database.captured}_${suffix}`, { adjust }));
       captured = await new Promise((resolve, reject) => {
         pool.getConnection((error, connection) => (error ? reject(error) : resolve(connection)));
       });
@@ -52,8 +41,8 @@ for (const [name, adjust] of [
 
     after(async () => {
       pool.end();
-      await dropDatabase(admins[0]!, database.captured + suffix);
-      await dropDatabase(admins[1]!, database.bare + suffix);
+      await dropDatabase(admins[0]!, `${database.captured}_${suffix}`);
+      await dropDatabase(admins[1]!, `${database.bare}_${suffix}`);
     });
 
     it("leave the same tables, results and errors, and are told as they changed the rows", async () => {

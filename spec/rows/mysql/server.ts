@@ -44,7 +44,13 @@ export async function dropDatabase(admin: Connection, name: string): Promise<voi
 /** A server as MySQL is taken to be: no RETURNING, no variables inside of an UPDATE. */
 export const likeMysql: Adjust = (settings) => ({ ...settings, returning: false, variables: false });
 
-export const asItIs: Adjust = (settings) => settings;
+const asItIs: Adjust = (settings) => settings;
+
+/** What families of specs run on. `suffix` keeps their databases apart. */
+export const kinds = [
+  { name: "MariaDB", adjust: asItIs, returning: true, suffix: `a_${process.pid}` },
+  { name: "a server without RETURNING", adjust: likeMysql, returning: false, suffix: `b_${process.pid}` },
+] as const;
 
 const generous: FamilyLimits = { maxRowsPerStatement: 1000, maxImageBytes: 10_000_000, prepare: false };
 

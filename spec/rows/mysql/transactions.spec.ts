@@ -7,11 +7,10 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { createPool, type Pool, type PoolConnection } from "mysql2";
 import type { Connection } from "mysql2/promise";
 import {
-  asItIs,
   capture,
   dropDatabase,
   freshDatabase,
-  likeMysql,
+  kinds,
   server,
   skipReason,
   taken,
@@ -31,12 +30,9 @@ const run = async (connection: PoolConnection, ...statements: string[]): Promise
   for (const sql of statements) await connection.promise().query(sql);
 };
 
-for (const [name, adjust] of [
-  ["MariaDB", asItIs],
-  ["a server without RETURNING", likeMysql],
-] as const) {
+for (const { name, adjust, suffix } of kinds) {
   describe(`transactions on ${name}`, { skip }, () => {
-    const database = `audit_transactions_${adjust === asItIs ? "a" : "b"}_${process.pid}`;
+    const database = `audit_transactions_${suffix}`;
     let admin: Connection;
     let pool: Pool;
     let told: Told[];

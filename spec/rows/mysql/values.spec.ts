@@ -6,11 +6,10 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { createPool, type Pool } from "mysql2";
 import type { Connection } from "mysql2/promise";
 import {
-  asItIs,
   capture,
   dropDatabase,
   freshDatabase,
-  likeMysql,
+  kinds,
   server,
   skipReason,
   taken,
@@ -60,13 +59,10 @@ function hex(text: string): string {
 
 const skip = skipReason();
 
-for (const [name, adjust] of [
-  ["MariaDB", asItIs],
-  ["a server without RETURNING", likeMysql],
-] as const) {
+for (const { name, adjust, suffix } of kinds) {
   for (const charset of ["utf8mb4", "latin1"]) {
     describe(`values on ${name}, over a connection in ${charset}`, { skip }, () => {
-      const database = `audit_values_${adjust === asItIs ? "a" : "b"}_${charset}_${process.pid}`;
+      const database = `audit_values_${charset}_${suffix}`;
       let admin: Connection;
       let pool: Pool;
       let told: Told[];

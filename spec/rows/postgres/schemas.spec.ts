@@ -4,9 +4,8 @@ import { after, before, describe, it } from "node:test";
 import { Column, DataSource, Entity, PrimaryColumn } from "typeorm";
 import { AuditEntity } from "activity-audit";
 import type { RowEvent } from "#dist/capture/event";
-import { captureDataSource } from "#dist/capture/typeorm/typeorm";
-import { entityMetadata } from "#dist/decorate/readers";
 import { database, noServer, server } from "./server.js";
+import { captureDecorated } from "../captured.js";
 
 @Entity("user")
 @AuditEntity<Here>({ redact: ["secret"] })
@@ -45,11 +44,7 @@ describe("tables of one name in two schemas", { skip: noServer }, () => {
 
   it("are each told as their own entity, where `public` is not the default schema", async () => {
     const events: RowEvent[] = [];
-    const { undo } = captureDataSource(dataSource, (event) => void events.push(event as RowEvent), {
-      decorations: entityMetadata,
-      now: Date.now,
-      newTransactionId: () => "1",
-    });
+    const { undo } = captureDecorated(dataSource, events);
     await dataSource.manager.insert(Here, { id: 1, secret: "a" });
     await dataSource.manager.insert(There, { id: 2, secret: "b" });
     undo();
