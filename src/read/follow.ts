@@ -71,9 +71,7 @@ export async function* follow(
   /** The lines that a file has already, from a byte on. What cannot be opened now is met again by the next look. */
   async function begun(file: TrailFile, from: number): Promise<Buffer[]> {
     try {
-      const lines = file.gzip ? await unpacked(file, from) : await opened(file, from);
-      if (hasEnded(file)) ended.add(nameOf(file));
-      return lines;
+      return file.gzip ? await unpacked(file, from) : await opened(file, from);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       // Deleted, or rotated faster than it could be opened.
@@ -94,7 +92,9 @@ export async function* follow(
     }
     // Only what is held open is sure to be the file that was found.
     const one = new FollowedFile(handle, identity === file.identity ? from : 0);
-    return (await followed.add(identity, one)).more();
+    const lines = await (await followed.add(identity, one)).more();
+    if (hasEnded(file)) ended.add(nameOf(file));
+    return lines;
   }
 
   /**
