@@ -13,6 +13,7 @@ import type { Running } from "../support/http-server.js";
 import { answeredHeaders, collect, textOf } from "../support/requests.js";
 import { choices } from "./choices.js";
 import { endings } from "./endings.js";
+import { until } from "../support/until.js";
 
 /** What the handlers of the application saw, in the order in which they ran. */
 export interface Seen {
@@ -242,7 +243,7 @@ export function behaviours(framework: Framework): void {
     it("says `aborted` when the client goes before the answer", async () => {
       const { wait } = fresh();
       const socket = await rawSocket(running.port, get("/hang"));
-      while (seen.length === 0) await sleep(2);
+      await until(() => seen.length > 0);
       socket.destroy();
       const [event] = await wait(1);
       assert.deepEqual([event?.url, event?.status, event?.outcome], ["/hang", null, "aborted"]);
@@ -301,7 +302,7 @@ export function behaviours(framework: Framework): void {
         running.port,
         get("/hang") + get("/patients/2") + post + get("/patients/3"),
       );
-      while (seen.length < 4) await sleep(2);
+      await until(() => seen.length >= 4);
       socket.destroy();
       const events = await wait(4);
       assert.deepEqual(events.map(({ url, outcome }) => `${url} ${outcome}`).toSorted(), [
@@ -403,7 +404,7 @@ export function behaviours(framework: Framework): void {
     it("tells a request that is under way when the capture stops, with an unknown end", async () => {
       const { capture, wait } = fresh();
       const socket = await rawSocket(running.port, get("/hang"));
-      while (seen.length === 0) await sleep(2);
+      await until(() => seen.length > 0);
       capture.stop();
       const [event] = await wait(1);
       assert.deepEqual([event?.url, event?.outcome], ["/hang", "unknown"]);

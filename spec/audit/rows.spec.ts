@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import log4js from "log4js";
 import { DataSource, EntitySchema } from "typeorm";
 import { audit, AuditEntity, levels, type AuditOptions } from "activity-audit";
+import { until } from "../support/until.js";
 
 class Note {
   id!: number;
@@ -104,7 +105,7 @@ describe("an entity that no attached DataSource has", () => {
     start();
     audit.attach(dataSource);
     // Somebody attaches another one later: what was said is not said again.
-    while (warnings().length === 0) await sleep(50);
+    await until(() => warnings().length > 0);
     const another = await new DataSource({ type: "sqljs", entities: [note], synchronize: true }).initialize();
     audit.attach(another);
     await sleep(5500);

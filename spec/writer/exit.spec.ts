@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, it } from "node:test";
 import { faultsOf, inFolder, linesOf, parsed, run, start, WHOLE } from "./support.js";
+import { until } from "../support/until.js";
 
 const COUNT = 5000;
 
@@ -95,7 +96,7 @@ describe("a process that is killed", () => {
     inFolder(async (folder) => {
       const child = start("writes", [folder, "endless-loop", String(COUNT)]);
       await once(child.stdout!, "data");
-      while (linesOf(folder, "api").length < COUNT) await new Promise((resolve) => setTimeout(resolve, 5));
+      await until(() => linesOf(folder, "api").length >= COUNT);
       child.kill("SIGKILL");
       await once(child, "exit");
       assertAll(folder);

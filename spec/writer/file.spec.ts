@@ -335,16 +335,25 @@ async function notingSyncs(note: (fd: number) => void, work: () => Promise<void>
   }
 }
 
+/** Tells which files and folders are brought to the disk while `work` runs; they are. */
+function seeingSyncs(work: (synced: string[]) => void): void {
+  const { fsyncSync } = fs;
+  const synced: string[] = [];
+  fs.fsyncSync = (fd) => {
+    synced.push(readlinkSync(`/proc/self/fd/${fd}`));
+    fsyncSync(fd);
+  };
+  try {
+    work(synced);
+  } finally {
+    fs.fsyncSync = fsyncSync;
+  }
+}
+
 describe("durability", () => {
   it("fsync has the line on the disk before the call returns, and others do not wait for the disk", () =>
     withWriter({}, (writer, folder) => {
-      const { fsyncSync } = fs;
-      const synced: string[] = [];
-      fs.fsyncSync = (fd) => {
-        synced.push(readlinkSync(`/proc/self/fd/${fd}`));
-        fsyncSync(fd);
-      };
-      try {
+      seeingSyncs((synced) => {
         writer.write("1", "os");
         writer.write("2", "memory");
         assert.deepEqual(synced, []);
@@ -353,26 +362,16 @@ describe("durability", () => {
         writer.write("4", "fsync");
         assert.deepEqual(synced.slice(2), [join(folder, "a.log")]);
         assert.deepEqual(linesOf(folder, "a"), ["1", "2", "3", "4"]);
-      } finally {
-        fs.fsyncSync = fsyncSync;
-      }
+      });
     }));
 
   it("fsync has the name of each new file on the disk too", () =>
     withWriter({ maxBytes: 5 }, (writer, folder) => {
-      const { fsyncSync } = fs;
-      const synced: string[] = [];
-      fs.fsyncSync = (fd) => {
-        synced.push(readlinkSync(`/proc/self/fd/${fd}`));
-        fsyncSync(fd);
-      };
-      try {
+      seeingSyncs((synced) => {
         for (const line of ["1234", "5678"]) writer.write(line, "fsync");
         const each = [join(folder, "a.log"), folder];
         assert.deepEqual(synced, [...each, ...each]);
-      } finally {
-        fs.fsyncSync = fsyncSync;
-      }
+      });
     }));
 
   it("of a flush has the backups on the disk too, whichever thread made them", () =>

@@ -10,12 +10,12 @@ import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { it } from "node:test";
-import { setTimeout } from "node:timers/promises";
 import type SftpLibrary from "ssh2-sftp-client";
 import { captureSftp } from "#dist/capture/sftp/sftp";
 import { collectCalls } from "../../support/events.js";
 import { quietClient } from "./recorded.js";
 import { onEachServer, type Bench } from "./servers.js";
+import { until } from "../../support/until.js";
 
 const content = randomBytes(700_000);
 
@@ -127,7 +127,7 @@ function comparable(requests: readonly string[]): string[] {
 async function settled(client: SftpLibrary): Promise<void> {
   const waiting = (): object =>
     (client as unknown as { sftp?: Record<string, object> }).sftp?.["_requests"] ?? {};
-  while (Object.keys(waiting()).length > 0) await setTimeout(5);
+  await until(() => Object.keys(waiting()).length === 0);
 }
 
 /** All that client and server see of the steps. */

@@ -16,6 +16,7 @@ import { outboxServers, type OutboxServer } from "../../support/outbox-servers.j
 import { assertRecord, type WrittenRecord } from "../../support/schema.js";
 import { options } from "./killed/entry.js";
 import { setUp, slow, type Kind } from "./killed/steps.js";
+import { until } from "../../support/until.js";
 
 const WORKERS = 3;
 const kills = Number(process.env["OUTBOX_KILLS"] ?? 5);
@@ -192,7 +193,7 @@ for (const server of outboxServers(database)) {
           await gate.query(kind === "postgres" ? "SELECT pg_advisory_lock(4711)" : "DO GET_LOCK('4711', 10)");
           const child = place.start(1, text);
           const exited = once(child, "exit");
-          while ((await place.truth()).size === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+          await until(async () => (await place.truth()).size > 0);
           child.kill("SIGKILL");
           await exited;
           const before = (await place.plain.query(server.waiting)) as { records: string }[];
