@@ -296,6 +296,24 @@ describe("a record", () => {
     assert.doesNotMatch(lineOf(buildRecord(call, STAMP)!), /hunter2/u);
   });
 
+  it("hides what stands beside a half of a pair in a text that is read", () => {
+    const shown = Object.fromEntries(
+      [
+        "\udc00a%26password%3Dhunter2",
+        '{"\udc00":"password=hunter2"}',
+        '[{"note":"\udc00","pin":"hunter2"}]',
+      ].map((text) => {
+        const login = buildLogin({ event: "login", success: false, extra: { text } }, MOMENT, STAMP);
+        return [text, assertRecord(lineOf(login)).extra.text];
+      }),
+    );
+    assert.deepEqual(Object.values(shown), [
+      "%EF%BF%BDa%26password%3D%5BREDACTED%5D",
+      '{"\ufffd":"password=[REDACTED]"}',
+      '[{"note":"\ufffd","pin":"[REDACTED]"}]',
+    ]);
+  });
+
   it("is written of anything: an object that is no record, or a hostile one", () => {
     for (const value of [
       {},

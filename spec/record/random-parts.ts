@@ -19,6 +19,7 @@ export const name = fc.oneof(
       "values",
       "name",
       "user[pin]",
+      "\udc00",
       "a.token",
       "p in",
       "ｐin",
@@ -49,6 +50,9 @@ export const text = fc.oneof(
       "ghp_0123456789abcdefghijklmnopqrstuvwxyz",
       "\u0085\u2028",
       "mF_9.B5f-4.1JqM was sent",
+      "\udc00a%26password%3Dhunter2",
+      '{"\udc00":"password=hunter2"}',
+      '{"\\udc00":"password=hunter2"}',
     ),
   },
 );

@@ -10,6 +10,7 @@ import { mask } from "./mask.js";
 import { REDACTED } from "./markers.js";
 import type { SecretKind } from "./patterns.js";
 import { put } from "./plain.js";
+import { wellFormed } from "./well-formed.js";
 
 /** Shorter values are too common to be looked for elsewhere in a record. */
 const MIN_ECHO = 8;
@@ -87,7 +88,7 @@ export class Hider {
 
   private pseudonymOf(value: unknown): unknown {
     if (Array.isArray(value)) return value.map((part) => (hasSecret(part) ? this.pseudonymOf(part) : part));
-    const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+    const text = typeof value === "object" ? wellFormed(JSON.stringify(value)) : String(value);
     if (/^psn_[\w-]{22}$/u.test(text)) return value;
     return this.echo(value, this.pseudonym ? this.pseudonym(text) : REDACTED);
   }

@@ -11,6 +11,7 @@ import type { Hider } from "./hide.js";
 import { STATEMENT } from "./hints.js";
 import { hides, type KeyAction, type KeyTable } from "./keys.js";
 import { REDACTED } from "./markers.js";
+import { wellFormed } from "./well-formed.js";
 
 /** What reading a text needs from the walk it is part of. */
 export interface TextContext {
@@ -46,9 +47,10 @@ function redactJson(text: string, context: TextContext): string | undefined {
   }
   const known = context.hider.findings.length;
   const shown = context.parsed(value as object);
-  if (shown === value) return namesIn(text) === namesOf(value) ? text : JSON.stringify(value);
+  if (shown === value && namesIn(text) === namesOf(value)) return text;
   context.hider.complete(known, "#");
-  return JSON.stringify(shown);
+  // A half of a pair that stood in the text as such would become an escape, which nothing makes whole again later.
+  return wellFormed(JSON.stringify(shown));
 }
 
 /** Of two values under one name the parser keeps the last; the text has both. */
@@ -82,7 +84,7 @@ function redactEncoded(text: string, context: TextContext, nesting: number): str
       return piece;
     }
     const shown = redactText(plain, context, nesting + 1);
-    return shown === plain ? piece : encodeURIComponent(shown);
+    return shown === plain ? piece : encodeURIComponent(shown.toWellFormed());
   });
 }
 

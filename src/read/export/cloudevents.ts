@@ -32,7 +32,7 @@ export function toCloudEvent(record: LogRecord): CloudEvent {
   return {
     specversion: "1.0",
     id: facts.id(record) || `${record.timestamp} ${record.name}`,
-    source: `/activity-audit/${encodeURIComponent(wellFormed(facts.service(record) ?? ""))}`,
+    source: `/activity-audit/${encodeURIComponent((facts.service(record) ?? "").toWellFormed())}`,
     type: ["activity_audit", record.name, kind].filter(Boolean).join("."),
     time: toIso(record.timestamp),
     ...(subject && { subject }),
@@ -51,9 +51,4 @@ function subjectOf(record: LogRecord): string | undefined {
 /** RFC 3339. */
 export function toIso(timestamp: string): string {
   return `${timestamp.replace(" ", "T")}Z`;
-}
-
-/** `encodeURIComponent` throws at half a character. */
-export function wellFormed(text: string): string {
-  return text.replaceAll(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\ufffd");
 }
