@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createHmac, generateKeyPairSync, randomBytes, verify } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { text as bodyOf } from "node:stream/consumers";
@@ -119,6 +119,37 @@ describe("a chain", () => {
         }));
     }
   }
+
+  it("that was killed is linked to at its last line, however much others wrote before they saw it", () =>
+    inFolder(async (folder) => {
+      const env = { SEAL, MAX_BYTES: "200000" };
+      await run("writes", [folder, "flush", "2000"], env);
+      const last = sealedIn(folder)
+        .toSorted((a, b) => a.seq - b.seq)
+        .at(-1)!;
+      for (let n = 0; n < 30; n += 1)
+        appendFileSync(join(folder, "api.log"), `${JSON.stringify({ n, of: "another".repeat(20_000) })}\n`);
+      await run("writes", [folder, "exit", "10"], env);
+      const [first] = checkpoints(sealedIn(folder)).filter(
+        ({ chain, record }) => chain !== last.chain && record.details.reason === "start",
+      );
+      const links = first!.record.details.links as { chain: string; seq: number; hash: string }[];
+      assert.deepEqual(
+        links.map(({ chain, seq, hash }) => ({ chain, seq, hash })),
+        [{ chain: last.chain, seq: last.seq, hash: last.hash }],
+      );
+    }));
+
+  it("is entered as ended, though a process was killed just when it had made the register's lock", () =>
+    inFolder(async (folder) => {
+      writeFileSync(join(folder, ".activity-audit.seal.lock"), "");
+      await run("writes", [folder, "exit", "10"], { SEAL });
+      const register = JSON.parse(readFileSync(join(folder, ".activity-audit.seal"), "utf8"));
+      assert.deepEqual(
+        register.chains.map(({ chain, state }: { chain: string; state: string }) => ({ chain, state })),
+        [{ chain: sealedIn(folder)[0]!.chain, state: "stopped" }],
+      );
+    }));
 
   it("is one of each process on a file, and none is broken by kills", () =>
     inFolder(async (folder) => {

@@ -23,6 +23,8 @@ import { isAlive } from "../alive.js";
 
 /** A lock of another machine (its process ids mean nothing here) counts as left behind after so long. */
 const FOREIGN_STALE_MS = 10_000;
+/** One that names nobody: its owner was killed between two steps that follow each other at once. */
+const UNNAMED_STALE_MS = 300;
 /** One whose process id lives here too: longer than an owner may be busy between two words of his. */
 const LIVING_STALE_MS = 300_000;
 /** Clocks of file systems and of processes differ by so much. */
@@ -127,6 +129,7 @@ function isLeftBehind(path: string, token: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return false;
   const age = Date.now() - stat.mtimeMs;
+  if (token === "") return age > UNNAMED_STALE_MS;
   if (!isHere) return age > FOREIGN_STALE_MS;
   if (age > LIVING_STALE_MS) return true;
   return Number(pid) === process.pid && age > process.uptime() * 1000 + CLOCK_MS;

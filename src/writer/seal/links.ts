@@ -5,16 +5,19 @@
  */
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-import type { ChainStart, Link } from "../../seal/checkpoint.js";
-import { readRegister } from "./register.js";
-import { readTails, type Tails } from "./tails.js";
+import type { ChainStart, Head, Link } from "../../seal/checkpoint.js";
+import { type Entry, readRegister } from "./register.js";
+import { lastLines } from "./tails.js";
 
 /** Most links of one checkpoint, the newest first: more would make it a long line. */
 const MAX_LINKS = 64;
+/** Clocks of file systems and of processes differ by so much. */
+const CLOCK_MS = 2000;
 
 /** All that came before the chain, with their last lines as far as these can be seen. */
 export function linksBefore(path: string, chain: string): Link[] {
-  const known = readRegister(dirname(path)) ?? unregistered(readTails(path), basename(path));
+  const known = readRegister(dirname(path));
+  if (known === undefined) return unregistered(path);
   return seenLinks(
     dirname(path),
     known.filter((entry) => entry.chain !== chain),
@@ -35,23 +38,34 @@ export function linksBeside(path: string, chain: string): Link[] {
 
 /* A chain that crashed has come further than its last checkpoint. One that runs is taken at its checkpoint, which is
    sure to be in the file for good. */
-function seenLinks(folder: string, entries: readonly Link[]): Link[] {
-  const tails = new Map<string, Tails>();
-  const tailsOf = (log: string): Tails => {
-    const found = tails.get(log) ?? readTails(join(folder, log));
-    tails.set(log, found);
-    return found;
-  };
+function seenLinks(folder: string, entries: readonly Entry[]): Link[] {
+  const crashed = entries.filter(({ state }) => state === "crashed");
+  const heads = new Map<string, Head>();
+  for (const log of new Set(crashed.map((entry) => entry.log))) {
+    const ofLog = crashed.filter((entry) => entry.log === log);
+    const sought = {
+      chains: new Set(ofLog.map(({ chain }) => chain)),
+      since: Math.min(...ofLog.map(({ at }) => at)) - CLOCK_MS,
+    };
+    for (const [chain, head] of lastLines(join(folder, log), sought)) heads.set(chain, head);
+  }
   const links = entries.map((entry) => {
-    const seen = entry.state !== "crashed" ? undefined : tailsOf(entry.log).heads.get(entry.chain);
+    const seen = entry.state === "crashed" ? heads.get(entry.chain) : undefined;
     return linkOf(seen && seen.seq > entry.seq ? { ...entry, ...seen } : entry);
   });
   return links.slice(-MAX_LINKS);
 }
 
 /* Without a register the file itself is all that tells of others. How they ended it does not say. */
-function unregistered({ heads }: Tails, log: string): Link[] {
-  return [...heads].map(([chain, head]) => ({ chain, log, ...head, file: 1, state: "crashed" }));
+function unregistered(path: string): Link[] {
+  const links = [...lastLines(path)].map(([chain, head]): Link => ({
+    chain,
+    log: basename(path),
+    ...head,
+    file: 1,
+    state: "crashed",
+  }));
+  return links.slice(-MAX_LINKS);
 }
 
 function linkOf({ chain, log, seq, hash, file, state }: Link): Link {
@@ -66,6 +80,6 @@ export function beginning(path: string, keyId: string | null, size: number): Cha
     log: basename(path),
     pid: process.pid,
     host: hostname(),
-    unsealed_before: size > 0 ? Math.min(readTails(path).unsealedBytes, size) : 0,
+    unsealed_before: lastLines(path).size === 0 ? size : 0,
   };
 }

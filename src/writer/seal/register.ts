@@ -20,6 +20,8 @@ const FORGET_MS = 30 * 86_400_000;
 const CLOCK_MS = 1000;
 /** How often, 1 ms apart, the lock is tried. */
 const TRIES = 20;
+/** And at a chain's end, which nobody can enter later: the chain would be said to have crashed. */
+const LAST_TRIES = 1000;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /** A chain as the register has it. */
@@ -50,7 +52,8 @@ export function readRegister(folder: string): Entry[] | undefined {
  */
 export function enterChain(folder: string, chain: Link, linked: ReadonlySet<string> = new Set()): void {
   const entry = { ...chain, pid: process.pid, host: hostname(), at: Date.now() };
-  for (let tries = 0; tries < TRIES; tries += 1) {
+  const most = chain.state === "running" ? TRIES : LAST_TRIES;
+  for (let tries = 0; tries < most; tries += 1) {
     if (withLock(join(folder, `${REGISTER}.lock`), () => rewrite(folder, entry, linked))) return;
     Atomics.wait(pause, 0, 0, 1);
   }

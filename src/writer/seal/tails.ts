@@ -12,53 +12,71 @@ import { backupPattern } from "../backup-name.js";
 const NEWLINE = 10;
 /** So much is looked at, of the file and then of its newest backups. */
 const TAIL_BYTES = 2 << 20;
+/** And so much for a chain that is sought: others may have gone on for a while before one saw that its process is gone. */
+const SEARCH_BYTES = 64 << 20;
 
-/** What stands at the end of a file and of its newest backups. */
-export interface Tails {
-  /** The last line of each chain that is seen. */
-  readonly heads: ReadonlyMap<string, Head>;
-  /** How long the file is, if it has lines and none of those that were seen is sealed. */
-  readonly unsealedBytes: number;
+/** Chains that are sought. */
+export interface Sought {
+  readonly chains: ReadonlySet<string>;
+  /** When they are known to have run, in milliseconds since the epoch: they have no later line in older files. */
+  readonly since: number;
 }
 
-export function readTails(path: string): Tails {
-  const own = tailOf(path, TAIL_BYTES);
-  const tails = [own.bytes];
-  let left = TAIL_BYTES - own.bytes.length;
-  for (const backup of left > 0 ? newestBackups(path) : []) {
-    const { bytes } = tailOf(backup, left);
-    tails.push(bytes);
-    left -= bytes.length;
-    if (left <= 0) break;
-  }
+/** The last line of each chain that is seen at the end of a file and of its newest backups. */
+export function lastLines(path: string, sought?: Sought): Map<string, Head> {
   const heads = new Map<string, Head>();
-  const sealed = tails.toReversed().map((bytes) => collect(bytes, heads));
-  return { heads, unsealedBytes: sealed.includes(true) ? 0 : own.size };
+  const missing = new Set(sought?.chains);
+  let looked = 0;
+  for (const { bytes, modified } of backwards(path)) {
+    if (looked >= TAIL_BYTES && (missing.size === 0 || modified < sought!.since)) break;
+    if (looked >= SEARCH_BYTES) break;
+    collect(bytes, heads);
+    for (const chain of missing) if (heads.has(chain)) missing.delete(chain);
+    looked += bytes.length;
+  }
+  return heads;
 }
 
-/* Later lines of a chain come later; true if there was one. */
-function collect(bytes: Buffer, heads: Map<string, Head>): boolean {
-  let found = false;
+/* Later lines of a chain have higher numbers. */
+function collect(bytes: Buffer, heads: Map<string, Head>): void {
   for (let start = 0, end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
     const seal = readSeal(bytes, start, end);
-    if (seal) heads.set(seal.chain, { seq: seal.seq, hash: seal.hash });
-    found ||= seal !== undefined;
+    if (seal && seal.seq >= (heads.get(seal.chain)?.seq ?? 0))
+      heads.set(seal.chain, { seq: seal.seq, hash: seal.hash });
     start = end + 1;
   }
-  return found;
 }
 
-function tailOf(path: string, limit: number): { readonly bytes: Buffer; readonly size: number } {
+interface Piece {
+  readonly bytes: Buffer;
+  /** When its file was, in milliseconds since the epoch. */
+  readonly modified: number;
+}
+
+/* The file first and its backups after: one that is rotated meanwhile comes twice, and not never. */
+function* backwards(path: string): Generator<Piece> {
+  yield* piecesOf(path);
+  for (const backup of newestBackups(path)) yield* piecesOf(backup);
+}
+
+function* piecesOf(path: string): Generator<Piece> {
   let fd: number;
   try {
     fd = openSync(path, "r");
   } catch {
-    return { bytes: Buffer.alloc(0), size: 0 };
+    return;
   }
   try {
-    const { size } = fstatSync(fd);
-    const bytes = Buffer.alloc(Math.min(size, limit));
-    return { bytes: bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, size - bytes.length)), size };
+    const { size, mtimeMs } = fstatSync(fd);
+    for (let end = size; end > 0;) {
+      const start = Math.max(0, end - TAIL_BYTES);
+      const buffer = Buffer.alloc(end - start);
+      const bytes = buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, start));
+      yield { bytes, modified: mtimeMs };
+      // The line that the piece begins amid comes again, whole.
+      const whole = start === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+      end = whole < bytes.length ? start + whole : start;
+    }
   } finally {
     closeSync(fd);
   }
