@@ -8,13 +8,14 @@ import { describe, it } from "node:test";
  * only what its row names under `types`. A name with a slash is one file of another stage: its contract.
  * Who needs more changes this table in the same commit, and says there why the arrow may run that way.
  */
-const COMMON = ["errors", "health", "check", "within"];
+const COMMON = ["errors", "health", "check", "within", "ids"];
 const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[] }> = {
   errors: { code: [] },
   health: { code: [] },
   check: { code: ["errors"] },
   alive: { code: [] },
   within: { code: [] },
+  ids: { code: [] },
   decorate: { code: COMMON, types: ["record/types"] },
   registry: { code: [...COMMON, "decorate"], types: ["capture/capture"] },
   context: { code: COMMON, types: ["record/types"] },

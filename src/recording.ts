@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { newRecordId } from "./context/ids.js";
 import { currentContext } from "./context/context.js";
 import type { Emit } from "./capture/capture.js";
 import type { CallEvent, CaptureEvent, HttpCallEvent } from "./capture/event.js";
 import { guarded } from "./health.js";
+import { newRecordId } from "./ids.js";
 import type { Sink } from "./log/sink.js";
 import { buildRecord } from "./record/build.js";
 import { decode, encode } from "./record/encode.js";

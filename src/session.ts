@@ -24,10 +24,10 @@ import {
   type RowCapture,
 } from "./capture/typeorm/typeorm.js";
 import { currentContext } from "./context/context.js";
-import { newRecordId } from "./context/ids.js";
 import { entityMetadata } from "./decorate/readers.js";
 import { AuditError } from "./errors.js";
 import { forgetFaults, onFirstFault } from "./health.js";
+import { newRecordId } from "./ids.js";
 import { checkLogging } from "./log/check.js";
 import { reportFault } from "./log/fault.js";
 import { resetLogRuntime, setLogRuntime } from "./log/runtime.js";

@@ -69,7 +69,7 @@ const around = {
     const { runAs } = require("../../dist/context/run.js");
     const tools = {
       snapshot: require("../../dist/record/snapshot.js").snapshot,
-      newRecordId: require("../../dist/context/ids.js").newRecordId,
+      newRecordId: require("../../dist/ids.js").newRecordId,
     };
     if (client === "axios") {
       const { captureAxios } = require("../../dist/capture/axios/axios.js");

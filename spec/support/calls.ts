@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { CallOptions } from "#dist/capture/call";
 import type { CaptureEvent } from "#dist/capture/event";
-import { newRecordId } from "#dist/context/ids";
+import { newRecordId } from "#dist/ids";
 import { buildRecord } from "#dist/record/build";
 import { encode } from "#dist/record/encode";
 import { createRedactor } from "#dist/record/redactor";

@@ -5,6 +5,7 @@
  * @module
  */
 import type { EventEmitter } from "node:events";
+import { newRecordId, newSpanId } from "../ids.js";
 import { readActor, type ActorLike } from "./actor.js";
 import {
   callInContext,
@@ -17,7 +18,6 @@ import {
   type ExternalDetail,
   type TraceState,
 } from "./context.js";
-import { newRecordId, newSpanId } from "./ids.js";
 import { activeSpan } from "./otel.js";
 import { PARENT_BAGGAGE, parseBaggage, parseTraceParent } from "./trace.js";
 

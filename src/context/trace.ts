@@ -7,7 +7,7 @@
  * @see https://www.w3.org/TR/baggage/
  * @module
  */
-import { newSpanId } from "./ids.js";
+import { newSpanId } from "../ids.js";
 import type { AuditContext } from "./context.js";
 
 /** What a `traceparent` says. */

@@ -6,10 +6,10 @@
  */
 import { availableParallelism } from "node:os";
 import type { AppenderFunction, CustomLayout, LayoutsParam, LoggingEvent } from "log4js";
-import { uuidv7 } from "uuidv7";
 import { checked } from "../check.js";
 import { AuditError } from "../errors.js";
 import { fault } from "../health.js";
+import { newRecordId } from "../ids.js";
 import { Draft, Packer } from "../record/draft.js";
 import { encode, encodeLine, isFinished } from "../record/encode.js";
 import { printable } from "../record/printable.js";
@@ -174,6 +174,6 @@ export function trailRecord(
   return buildTrail(
     { eventType, details },
     { at: Date.now(), context: undefined },
-    { recordId: uuidv7(), serviceName: logRuntime().serviceName },
+    { recordId: newRecordId(), serviceName: logRuntime().serviceName },
   );
 }

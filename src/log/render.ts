@@ -6,7 +6,7 @@
 import { basename, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LoggingEvent } from "log4js";
-import { uuidv7 } from "uuidv7";
+import { newRecordId } from "../ids.js";
 import { commonFields, withFields } from "../record/common.js";
 import { buildContainer } from "../record/stated.js";
 import { exceptionOf, messageOf } from "./message.js";
@@ -55,7 +55,7 @@ function containerRecord(event: LoggingEvent, serviceName: string): object {
       extra: event.context as Record<string, unknown>,
     },
     { at: event.startTime.getTime(), context: logRuntime().context() },
-    { recordId: uuidv7(), serviceName },
+    { recordId: newRecordId(), serviceName },
   );
 }
 
@@ -71,7 +71,7 @@ function completed(event: LoggingEvent, serviceName: string): object {
       name: event.categoryName,
       message: messageOf(rest),
       serviceName,
-      recordId: uuidv7(),
+      recordId: newRecordId(),
       outcome: exception === null ? "unknown" : "failure",
       extra: event.context as Record<string, unknown>,
     },

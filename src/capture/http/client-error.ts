@@ -9,8 +9,8 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { newRecordId } from "../../context/ids.js";
 import { guarded } from "../../health.js";
+import { newRecordId } from "../../ids.js";
 import { plainAddress } from "./client-address.js";
 import { statusOf, watchFirstWrite } from "./first-write.js";
 import type { RequestCapture } from "./requests.js";

@@ -9,10 +9,10 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { asActor, readActor, type ActorLike } from "../../context/actor.js";
 import type { Actor, AuditContext, RequestPart, TraceState } from "../../context/context.js";
-import { newRecordId } from "../../context/ids.js";
 import { statedFields, traceFrom } from "../../context/run.js";
 import { PARENT_BAGGAGE, parseBaggage } from "../../context/trace.js";
 import { fault, guarded } from "../../health.js";
+import { newRecordId } from "../../ids.js";
 import type { FromRequest, RequestPolicy } from "./options.js";
 
 /** An id that others made is taken over only in a form that cannot forge a line or flood a field. */

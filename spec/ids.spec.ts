@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { UUID } from "uuidv7";
-import { newRecordId, newSpanId } from "#dist/context/ids";
+import { newRecordId, newSpanId } from "#dist/ids";
 
 describe("a new record's id", () => {
   it("is a UUID of version 7 with the time in it, later than all before and like none of them", () => {
