@@ -96,7 +96,7 @@ export const sqljs: SqliteDatabase = {
 };
 
 /** Compiles for two minutes, so it is tested where it can be loaded; `BETTER_SQLITE3` may name its folder. */
-const better = process.env["BETTER_SQLITE3"] ?? "better-sqlite3";
+export const better = process.env["BETTER_SQLITE3"] ?? "better-sqlite3";
 const reason = loadable(better) ? null : "better-sqlite3 is not installed for this Node";
 
 export const betterSqlite3: SqliteDatabase = {
