@@ -22,6 +22,9 @@ async function onMariadb<Row>(sql: string): Promise<Row[]> {
   return rows as Row[];
 }
 
+const mariadbSessions = (database: string): Promise<{ id: number }[]> =>
+  onMariadb(`SELECT id FROM information_schema.processlist WHERE db = '${database}'`);
+
 export interface OutboxServer {
   readonly options: DataSourceOptions;
   readonly reason: string | null;
@@ -31,6 +34,8 @@ export interface OutboxServer {
   readonly waiting: string;
   /** Cuts every connection to the database. */
   cut(): Promise<unknown>;
+  /** How many sessions are at the database: of a process that was killed they may be, for as long as a statement takes. */
+  sessions(): Promise<number>;
   /** Keeps every relay away until it is called again. */
   hold(): Promise<() => Promise<void>>;
 }
@@ -55,6 +60,13 @@ export const outboxServers = (name: string): readonly OutboxServer[] => [
         "postgres",
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
       ),
+    async sessions() {
+      const found = await onPostgres(
+        "postgres",
+        `SELECT pid FROM pg_stat_activity WHERE datname = '${name}' AND backend_type = 'client backend'`,
+      );
+      return found.length;
+    },
     async hold() {
       const client = new pg.Client({ ...postgresServer, database: name });
       await client.connect();
@@ -76,11 +88,9 @@ export const outboxServers = (name: string): readonly OutboxServer[] => [
     drop: () => onMariadb(`DROP DATABASE IF EXISTS ${name}`),
     waiting: "SELECT CONVERT(records USING utf8mb4) AS records FROM audit_outbox ORDER BY id",
     async cut() {
-      const found = await onMariadb<{ id: number }>(
-        `SELECT id FROM information_schema.processlist WHERE db = '${name}'`,
-      );
-      for (const { id } of found) await onMariadb(`KILL ${id}`);
+      for (const { id } of await mariadbSessions(name)) await onMariadb(`KILL ${id}`);
     },
+    sessions: async () => (await mariadbSessions(name)).length,
     async hold() {
       const connection = await createConnection(mysqlServer);
       await connection.query(

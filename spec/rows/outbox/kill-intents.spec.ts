@@ -26,12 +26,14 @@ const database = `audit_intents_kill_${process.pid}`;
 /** A database, the trail of all who write to it, and how to look at both. */
 class Place {
   readonly logs = mkdtempSync(join(tmpdir(), "audit-killed-"));
+  readonly #server: OutboxServer;
   readonly #kind: Kind;
   readonly plain: DataSource;
 
-  constructor(kind: Kind) {
-    this.#kind = kind;
-    this.plain = new DataSource(options(kind, database));
+  constructor(server: OutboxServer) {
+    this.#server = server;
+    this.#kind = server.options.type as Kind;
+    this.plain = new DataSource(options(this.#kind, database));
   }
 
   async make(): Promise<void> {
@@ -63,15 +65,17 @@ class Place {
     await exited;
   }
 
-  /** Other processes, until nothing is left: the server may still be busy with the statements of the dead. */
+  /** Another process, when the server is done with the statements of the dead. */
   async finish(): Promise<void> {
-    do {
-      const child = this.start(0, "end");
-      let output = "";
-      child.stdout!.on("data", (text: Buffer) => (output += String(text)));
-      await once(child, "close");
-      assert.deepEqual(JSON.parse(output), []);
-    } while ((await this.plain.query("SELECT id FROM audit_outbox")).length > 0);
+    await this.plain.destroy();
+    await until(async () => (await this.#server.sessions()) === 0);
+    await this.plain.initialize();
+    const child = this.start(0, "end");
+    let output = "";
+    child.stdout!.on("data", (text: Buffer) => (output += String(text)));
+    await once(child, "close");
+    assert.deepEqual(JSON.parse(output), []);
+    assert.deepEqual(await this.plain.query("SELECT id FROM audit_outbox"), []);
   }
 
   /** What was committed, by request. */
@@ -132,7 +136,7 @@ function isExact(records: readonly WrittenRecord[], names: readonly string[]): b
 async function within(server: OutboxServer, work: (place: Place) => Promise<void>): Promise<void> {
   await server.drop();
   await server.make();
-  const place = new Place(server.options.type as Kind);
+  const place = new Place(server);
   try {
     await place.make();
     await work(place);

@@ -12,31 +12,16 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { createConnection } from "mysql2/promise";
-import pg from "pg";
 import { betterSqlite3 } from "../databases/sqlite.js";
-import { server as mysqlServer, skipReason } from "../mysql/server.js";
-import { noServer, server as postgresServer } from "../postgres/server.js";
 import { randomOf } from "../acts.js";
+import { outboxServers, type OutboxServer } from "../../support/outbox-servers.js";
 import { assertRecord, type WrittenRecord } from "../../support/schema.js";
+import { until } from "../../support/until.js";
 import { committed, prepare, SECRET, type Kind, type True } from "./killed/account.js";
 
 const WORKERS = 3;
 const kills = Number(process.env["OUTBOX_KILLS"] ?? 6);
 const seed = Number(process.env["ROWS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-
-async function onPostgres(...statements: string[]): Promise<void> {
-  const client = new pg.Client({ ...postgresServer, database: "postgres" });
-  await client.connect();
-  for (const statement of statements) await client.query(statement);
-  await client.end();
-}
-
-async function onMariadb(...statements: string[]): Promise<void> {
-  const connection = await createConnection(mysqlServer);
-  for (const statement of statements) await connection.query(statement);
-  await connection.end();
-}
 
 const name = `audit_outbox_kill_${process.pid}`;
 
@@ -45,39 +30,40 @@ interface Target {
   readonly reason: string | null;
   /** Places for the workers: the same one, or one for each. */
   make(directory: string): Promise<readonly string[]>;
-  drop(): Promise<void>;
+  drop(): Promise<unknown>;
+  /** Nothing of the dead is under way any more. */
+  isQuiet(): Promise<boolean>;
+}
+
+function onServer(server: OutboxServer): Target {
+  return {
+    kind: server.options.type as Kind,
+    reason: server.reason,
+    make: async () => {
+      await server.drop();
+      await server.make();
+      return Array.from({ length: WORKERS }, () => name);
+    },
+    drop: () => server.drop(),
+    isQuiet: async () => (await server.sessions()) === 0,
+  };
 }
 
 const targets: readonly Target[] = [
-  {
-    kind: "postgres",
-    reason: noServer || null,
-    make: async () => {
-      await onPostgres(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, `CREATE DATABASE ${name}`);
-      return Array.from({ length: WORKERS }, () => name);
-    },
-    drop: () => onPostgres(`DROP DATABASE ${name} WITH (FORCE)`),
-  },
-  {
-    kind: "mariadb",
-    reason: skipReason() || null,
-    make: async () => {
-      await onMariadb(`DROP DATABASE IF EXISTS ${name}`, `CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
-      return Array.from({ length: WORKERS }, () => name);
-    },
-    drop: () => onMariadb(`DROP DATABASE ${name}`),
-  },
+  ...outboxServers(name).map(onServer),
   {
     kind: "sqljs",
     reason: null,
     make: async (directory) => Array.from({ length: WORKERS }, (_, index) => join(directory, `${index}.db`)),
     drop: async () => {},
+    isQuiet: async () => true,
   },
   {
     kind: "better-sqlite3",
     reason: betterSqlite3.reason,
     make: async (directory) => Array.from({ length: WORKERS }, () => join(directory, "all.db")),
     drop: async () => {},
+    isQuiet: async () => true,
   },
 ];
 
@@ -193,7 +179,7 @@ function recordsIn(logs: string): { records: WrittenRecord[]; doubles: number } 
 }
 
 describe("kill -9 with an outbox", () => {
-  for (const { kind, reason, make, drop } of targets) {
+  for (const { kind, reason, make, drop, isQuiet } of targets) {
     it(`takes no record of a committed change on ${kind}, and leaves none of another (seed ${seed})`, async (context) => {
       if (reason !== null) return context.skip(reason);
       const random = randomOf(seed);
@@ -211,6 +197,7 @@ describe("kill -9 with an outbox", () => {
           });
           await Promise.all(plans.map((plan) => kill(kind, ...plan)));
         }
+        await until(isQuiet);
         let changes = 0;
         for (const place of own) {
           const log = logs[places.indexOf(place)]!;
