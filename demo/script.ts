@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -44,6 +45,8 @@ export class Visitor {
     const request = httpRequest(this.url + path, { headers: { authorization: `Bearer ${this.token}` } });
     request.on("error", () => undefined);
     request.end();
+    // Sent: a clinic that is busy comes to read it later, with the end behind it.
+    await once(request, "finish");
     await sleep(150);
     request.destroy();
     await sleep(50);

@@ -30,7 +30,7 @@ export class Insurer extends ExternalService {
 /** A pharmacy over HTTP: the seed's form, a client with its name given to `super`. */
 export class Pharmacy extends HttpClient {
   constructor(private readonly baseUrl: string) {
-    super("pharmacy", { timeout: 150 });
+    super("pharmacy", { timeout: 2000 });
   }
 
   async stock(drug: string): Promise<unknown> {
