@@ -81,5 +81,9 @@ export function captureAll(
       newTransactionId: () => (outbox ? uuidv7() : String((transactions += 1))),
     },
   );
-  return { ...capture, beside, told: async () => assert.ok(await capture.drain(10_000), "not told in time") };
+  return {
+    ...capture,
+    beside,
+    told: async () => assert.ok(await capture.drain(120_000), "not told in time"),
+  };
 }

@@ -30,7 +30,7 @@ const tables = [
   "CREATE TABLE attempt (n INT) ENGINE = MyISAM",
   "CREATE TABLE watched (id INT PRIMARY KEY)",
   "CREATE TRIGGER watched_insert BEFORE INSERT ON watched FOR EACH ROW INSERT INTO attempt VALUES (1)",
-  "CREATE PROCEDURE slow() BEGIN DO SLEEP(0.5); UPDATE item SET n = n + 1 WHERE id = 1; END",
+  "CREATE PROCEDURE touch() UPDATE item SET n = n + 1 WHERE id = 1",
 ];
 
 const skip = skipReason();
@@ -76,6 +76,14 @@ for (const { name, adjust, returning, suffix } of kinds) {
       new Promise((resolve, reject) => {
         one.query(options, (error, result) => (error ? reject(error) : resolve(result)));
       });
+    /** The server is at a statement of `one` that has to do with the table. */
+    const isAtItem = async (): Promise<boolean> => {
+      const [rows] = await admin.query(
+        "SELECT INFO AS info FROM information_schema.PROCESSLIST WHERE ID = ?",
+        [one.threadId],
+      );
+      return ((rows as { info: string | null }[])[0]?.info ?? "").includes("item");
+    };
     const a = { name: "a" };
 
     before(async () => {
@@ -98,11 +106,10 @@ for (const { name, adjust, returning, suffix } of kinds) {
     it("answers when the time of a query has run out, and tells what the server has done all the same", async () => {
       await run("DO 1");
       await admin.query("BEGIN; UPDATE item SET n = n WHERE id = 1");
-      const start = Date.now();
       await assert.rejects(query({ sql: "UPDATE item SET n = 10 WHERE id = 1", timeout: 200 }), {
         code: "PROTOCOL_SEQUENCE_TIMEOUT",
       });
-      assert.ok(Date.now() - start < 5000, "the application waited for the server");
+      await until(isAtItem);
       assert.deepEqual(told, []);
       await admin.query("ROLLBACK");
       await run("DO 1");
@@ -110,9 +117,11 @@ for (const { name, adjust, returning, suffix } of kinds) {
     });
 
     it("tells of a procedure whose time has run out", async () => {
-      await assert.rejects(query({ sql: "CALL slow()", timeout: 100 }), {
+      await admin.query("BEGIN; UPDATE item SET n = n WHERE id = 1");
+      await assert.rejects(query({ sql: "CALL touch()", timeout: 100 }), {
         code: "PROTOCOL_SEQUENCE_TIMEOUT",
       });
+      await admin.query("ROLLBACK");
       await run("DO 1");
       assert.deepEqual(
         taken(told).map(({ op }) => op),
@@ -373,19 +382,13 @@ for (const { name, adjust, returning, suffix } of kinds) {
     for (const sql of [
       "UPDATE item SET n = 10 WHERE id = 1",
       "UPDATE item JOIN stamped ON stamped.id = item.id SET item.n = 10",
-      "CALL slow()",
+      "CALL touch()",
     ]) {
       it(`leaves in doubt what was under way when the connection broke: ${sql}`, async () => {
         await run("DO 1");
         await admin.query("BEGIN; UPDATE item SET n = n");
         one.query(sql, () => {});
-        await until(async () => {
-          const [rows] = await admin.query(
-            "SELECT INFO AS info FROM information_schema.PROCESSLIST WHERE ID = ?",
-            [one.threadId],
-          );
-          return ((rows as { info: string | null }[])[0]?.info ?? "").includes("item");
-        });
+        await until(isAtItem);
         const { stream } = one as unknown as { stream: Socket };
         const closed = once(stream, "close");
         stream.destroy();
@@ -395,7 +398,7 @@ for (const { name, adjust, returning, suffix } of kinds) {
         const unsent = !returning && sql.startsWith("UPDATE item SET");
         assert.deepEqual(
           told.map(({ outcome, changes }) => [outcome, changes.map(({ op, table }) => [op, table.name])]),
-          unsent ? [] : [["unknown", [["statement", sql.startsWith("CALL") ? "slow" : "item"]]]],
+          unsent ? [] : [["unknown", [["statement", sql.startsWith("CALL") ? "touch" : "item"]]]],
         );
       });
     }

@@ -21,7 +21,7 @@ export function skipReason(): string | false {
   const { host, port } = server;
   const dial =
     "require('node:net').connect(+process.argv[2],process.argv[1],()=>process.exit(0)).on('error',()=>process.exit(1))";
-  if (spawnSync(process.execPath, ["-e", dial, host, String(port)], { timeout: 5000 }).status === 0)
+  if (spawnSync(process.execPath, ["-e", dial, host, String(port)], { timeout: 60_000 }).status === 0)
     return false;
   const reason = `no MySQL or MariaDB server at ${host}:${port}`;
   if (process.env["CI"]) throw new Error(reason);

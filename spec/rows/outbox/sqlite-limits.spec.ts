@@ -123,7 +123,7 @@ async function captured(
       : undefined,
   });
   const seen = await done(dataSource, work);
-  assert.ok(await capture.drain(10_000), "not told in time");
+  assert.ok(await capture.drain(120_000), "not told in time");
   const truth = await database.truth(dataSource);
   capture.undo();
   await capture.ended();

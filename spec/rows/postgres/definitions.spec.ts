@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type pg from "pg";
 import { faultSummaries } from "#dist/health";
+import { until } from "../../support/until.js";
 import { brief, database, noServer, type Told } from "./server.js";
 
 const gone = (table: string, row: object): unknown => ["delete", table, row, null];
@@ -43,7 +44,9 @@ describe("what is known of tables", { skip: noServer }, () => {
       await client.query(addKey);
       // It reads the tables as they were, and waits for the lock.
       const meanwhile = pool.query("DELETE FROM parent WHERE id = 1");
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      const waits =
+        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+      await until(async () => (await db.plain.query(waits)).rowCount === 1);
       await client.query("COMMIT");
       await meanwhile;
       told.length = 0;

@@ -21,7 +21,7 @@ export const noServer: string | false = reachable();
 function reachable(): string | false {
   const program = `require("node:net").connect(${server.port}, "${server.host}")
     .on("connect", () => process.exit(0)).on("error", () => process.exit(1))`;
-  const found = spawnSync(process.execPath, ["-e", program], { timeout: 10_000 }).status === 0;
+  const found = spawnSync(process.execPath, ["-e", program], { timeout: 60_000 }).status === 0;
   if (found) return false;
   const reason = `no PostgreSQL at ${server.host}:${server.port}`;
   if (process.env.CI) throw new Error(reason);

@@ -3,6 +3,8 @@ import { describe, it } from "node:test";
 import type pg from "pg";
 import { brief, database, noServer, type Database, type Told } from "./server.js";
 
+/** A role is the whole server's. */
+const clerk = `activity_audit_clerk_${process.pid}`;
 const row = (id: number): unknown => ["insert", "t", null, { id }];
 const insert = (id: number): string => `INSERT INTO t VALUES (${id})`;
 
@@ -141,9 +143,9 @@ describe("what cannot be told row by row", { skip: noServer }, () => {
      CREATE POLICY p ON secured USING (who = current_user) WITH CHECK (true);
      CREATE TABLE blind (id int PRIMARY KEY, secret text); INSERT INTO blind VALUES (1, 's');
      CREATE PROCEDURE touch() LANGUAGE sql AS $$ UPDATE t SET n = 0 WHERE id = 9 $$;
-     DROP ROLE IF EXISTS activity_audit_clerk; CREATE ROLE activity_audit_clerk;
-     GRANT SELECT, INSERT, UPDATE ON secured TO activity_audit_clerk;
-     GRANT INSERT, UPDATE ON blind TO activity_audit_clerk; GRANT SELECT (id) ON blind TO activity_audit_clerk;`,
+     CREATE ROLE ${clerk};
+     GRANT SELECT, INSERT, UPDATE ON secured TO ${clerk};
+     GRANT INSERT, UPDATE ON blind TO ${clerk}; GRANT SELECT (id) ON blind TO ${clerk};`,
   );
 
   it("runs as it is, and gives one entry with table and count", async () => {
@@ -183,7 +185,7 @@ describe("what cannot be told row by row", { skip: noServer }, () => {
     const { pool, told } = db.audited();
     const client = await pool.connect();
     for (const transaction of [["BEGIN", "COMMIT"], []]) {
-      await client.query("SET ROLE activity_audit_clerk");
+      await client.query(`SET ROLE ${clerk}`);
       if (transaction[0]) await client.query(transaction[0]);
       await client.query("INSERT INTO secured VALUES ($1, 'another')", [transaction.length]);
       await client.query("UPDATE blind SET secret = 'x' WHERE id = 1");
@@ -201,6 +203,6 @@ describe("what cannot be told row by row", { skip: noServer }, () => {
       ...entries.map((entry) => ["success", entry]),
       ["success", ["update", "blind", { id: 1, secret: "x" }, { id: 1, secret: "y" }]],
     ]);
-    await db.plain.query("DROP OWNED BY activity_audit_clerk; DROP ROLE activity_audit_clerk");
+    await db.plain.query(`DROP OWNED BY ${clerk}; DROP ROLE ${clerk}`);
   });
 });
