@@ -51,7 +51,14 @@ export interface StopShipping {
   readonly withinMs: number;
 }
 
-/** What the thread tells: how it is doing, after each round, and what it gives up. */
+/** What the thread is answered: a record tells of what it is about to give up. */
+export interface DroppedTold {
+  readonly kind: "told";
+}
+
+export type ShipMail = StopShipping | DroppedTold;
+
+/** What the thread tells: how it is doing, after each round, and what it will give up as soon as that is told of. */
 export type ShipNews =
   | { readonly kind: "state"; readonly state: ShipState }
   | { readonly kind: "dropped"; readonly dropped: Dropped };

@@ -12,8 +12,8 @@ import { type HeldLock, takeLock } from "../writer/lock.js";
 import type { Server } from "./clickhouse.js";
 import { Positions } from "./positions.js";
 import type { ShipNews, ShipSettings } from "./protocol.js";
-import { countLines, unsentOf } from "./room.js";
-import { discard, readLines, type SpoolFile, spoolFiles } from "./spool.js";
+import { countLines, type Dropped, unsentOf } from "./room.js";
+import { discard, isUnchanged, readLines, type SpoolFile, spoolFiles } from "./spool.js";
 
 const FIRST_RETRY_MS = 250;
 /** A batch, and a pause after one that failed, can take longer than a lock stands unattended. */
@@ -29,14 +29,18 @@ export class Shipper {
   #sent = 0;
   #dropped = 0;
   #lastError: string | null = null;
+  /** As of the last look that succeeded. */
+  #waitingBytes = 0;
   #keeping: NodeJS.Timeout | undefined;
   /** What was sent and not answered. The server knows it again only if it is sent as it was, whatever was appended since. */
   #unanswered: { readonly inode: number; readonly from: number; readonly bytes: number } | undefined;
 
+  /** @param isTold - resolves true when a record tells of what will be given up; false: it must stay */
   constructor(
     private readonly settings: ShipSettings,
     private readonly server: Server,
     private readonly tell: (news: ShipNews) => void,
+    private readonly isTold: (dropped: Dropped) => Promise<boolean>,
   ) {}
 
   /** Ships until `stop` is called. */
@@ -60,7 +64,7 @@ export class Shipper {
     await this.#running;
     while (!signal.aborted) {
       await this.#round();
-      if (!this.#lock || this.#waiting() === 0) break;
+      if (!this.#lock || this.#waitingBytes === 0) break;
       await pause(this.#retryMs, undefined, { signal }).catch(() => {});
     }
     clearTimeout(deadline);
@@ -73,21 +77,26 @@ export class Shipper {
   async #round(): Promise<void> {
     try {
       if (this.#mayShip()) {
-        this.#makeRoom();
+        await this.#makeRoom();
         for (const file of this.#files()) await this.#ship(file);
       }
       this.#lastError = null;
       this.#retryMs = FIRST_RETRY_MS;
     } catch (error) {
-      this.#lastError = error instanceof Error ? error.message : String(error);
+      this.#lastError = messageOf(error);
       this.#retryMs = Math.min(this.#retryMs * 2, this.settings.maxRetryMs);
+    }
+    try {
+      this.#waitingBytes = this.#waiting();
+    } catch (error) {
+      this.#lastError ??= messageOf(error);
     }
     this.tell({
       kind: "state",
       state: {
         sent: this.#sent,
         dropped: this.#dropped,
-        waiting_bytes: this.#waiting(),
+        waiting_bytes: this.#waitingBytes,
         last_error: this.#lastError,
       },
     });
@@ -95,17 +104,17 @@ export class Shipper {
 
   /* Whole files, the oldest first, and none that somebody still appends to. Told before it is done: a crash between the
      two tells of a loss that was none, and never the other way round. */
-  #makeRoom(): void {
+  async #makeRoom(): Promise<void> {
     const positions = this.#positions!;
     let excess = this.#waiting() - this.settings.maxSpoolBytes;
     for (const file of this.#files()) {
       if (excess <= 0 || !file.isSettled) return;
       const from = positions.of(file.inode);
       const { toldBefore, ...dropped } = unsentOf(file, from);
-      if (dropped.count > 0) this.tell({ kind: "dropped", dropped });
+      if (dropped.count > 0 && !(await this.isTold(dropped))) return;
+      if (!isUnchanged(file)) return;
       this.#dropped += dropped.count - toldBefore;
-      positions.forget(file.inode);
-      discard(file);
+      discard(file, () => positions.forget(file.inode));
       excess -= file.size - from;
     }
   }
@@ -126,10 +135,9 @@ export class Shipper {
       this.#sent += countLines(lines);
       positions.set(file.inode, from + lines.length);
     }
-    if (file.isSettled && positions.of(file.inode) === file.size) {
-      positions.forget(file.inode);
-      discard(file);
-    }
+    // Since it was looked at, as long may have gone by as the server took.
+    if (file.isSettled && positions.of(file.inode) === file.size && isUnchanged(file))
+      discard(file, () => positions.forget(file.inode));
   }
 
   #files(): SpoolFile[] {
@@ -166,4 +174,8 @@ export class Shipper {
       signal,
     }).catch(() => {});
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { fault, guarded } from "../health.js";
 import {
+  type DroppedTold,
   NOTHING_SENT,
   type ShipNews,
   type ShipSettings,
@@ -33,13 +34,18 @@ export interface ShipmentHealth extends ShipState {
 
 const states = new Map<string, ShipState>();
 
-/** @param onDropped - called before records are given up that the server will never get */
+/** @param onDropped - called before records are given up that the server will never get, unless `stop` was called */
 export function startShipping(settings: ShipSettings, onDropped: (dropped: Dropped) => void): Shipment {
   states.set(settings.spool, NOTHING_SENT);
   const thread = new Worker(THREAD_FILE, { workerData: settings, name: "activity-audit-ship" });
   const ended = new Promise<void>((resolve) => thread.once("exit", () => resolve()));
+  let isStopping = false;
   thread.on("message", (news: ShipNews) => {
-    if (news.kind === "dropped") return void guarded("ship.spool", () => onDropped(news.dropped));
+    if (news.kind === "dropped") {
+      if (isStopping) return;
+      guarded("ship.spool", () => onDropped(news.dropped));
+      return thread.postMessage({ kind: "told" } satisfies DroppedTold, []);
+    }
     const { state } = news;
     if (state.last_error !== null) fault("ship.clickhouse", new Error(state.last_error));
     states.set(settings.spool, state);
@@ -49,6 +55,7 @@ export function startShipping(settings: ShipSettings, onDropped: (dropped: Dropp
   thread.unref();
   return {
     async stop(withinMs) {
+      isStopping = true;
       thread.ref();
       thread.postMessage({ kind: "stop", withinMs } satisfies StopShipping, []);
       const timer = setTimeout(() => void thread.terminate(), withinMs + GRACE_MS);

@@ -3,12 +3,21 @@
  *
  * @module
  */
-import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { backupPattern } from "../writer/backup-name.js";
 
 const NEWLINE = 10;
-/** A process that has not seen the rotation yet may append to a backup for a moment. */
+/** A process that has not seen the rotation yet may append to a backup for a moment, however old its last line is. */
 const SETTLED_MS = 5000;
 
 /** One file of the spool, as it was when it was looked at. */
@@ -37,7 +46,8 @@ export function spoolFiles(live: string, now: number): SpoolFile[] {
 function describe(path: string, now: number, isBackup: boolean): SpoolFile | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found) return undefined;
-  const isSettled = isBackup && now - found.mtimeMs > SETTLED_MS;
+  // The time of change is also that of the rename.
+  const isSettled = isBackup && now - Math.max(found.mtimeMs, found.ctimeMs) > SETTLED_MS;
   return { path, inode: found.ino, size: found.size, isSettled };
 }
 
@@ -61,8 +71,20 @@ export function readLines(file: SpoolFile, from: number, most: number): Buffer {
   }
 }
 
-/** Removes a file that was sent whole. */
-export function discard(file: SpoolFile): void {
+/** Whether the file is as long as it was when it was looked at. */
+export function isUnchanged(file: SpoolFile): boolean {
+  return statSync(file.path).size === file.size;
+}
+
+/**
+ * Removes a file that was sent whole, or given up.
+ *
+ * @param forget - notes that nothing is known of its inode, which the system gives to a new file
+ */
+export function discard(file: SpoolFile, forget: () => void): void {
+  // On a disk that is full the note finds no room before.
+  truncateSync(file.path);
+  forget();
   unlinkSync(file.path);
 }
 
