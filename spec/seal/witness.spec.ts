@@ -10,10 +10,13 @@ import { buffer } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import log4js from "log4js";
 import { auditLogging, type Witnessed } from "activity-audit";
+import { faultSummaries, forgetFaults } from "#dist/health";
+import { guardedWitness } from "#dist/log/witness";
 import { verify } from "#dist/read/verify/verify";
 import { flush } from "#dist/writer/writers";
 import { inFolder } from "../writer/support.js";
-import { sealedIn } from "./truth.js";
+import { until } from "../support/until.js";
+import { sealedIn, type SealedLine } from "./truth.js";
 
 interface ObjectStore extends AsyncDisposable {
   readonly url: string;
@@ -61,6 +64,28 @@ function putOnce(url: string): (checkpoint: Witnessed) => Promise<void> {
     if (status !== 200) throw new Error(`the store answered ${status}`);
   };
 }
+
+function checkpointsOf(lines: readonly SealedLine[]): SealedLine[] {
+  return lines.filter(({ record }) => record.event_type === "CHECKPOINT");
+}
+
+describe("a witness that does not answer", () => {
+  it("is waited for at the end for ten seconds, and counted then", async (test) => {
+    forgetFaults();
+    const witness = guardedWitness(() => new Promise(() => {}));
+    const first = { chain: "", log: "", hash: "", file: 1, at: 0, reason: "start", signature: null } as const;
+    for (const seq of [0, 1]) witness.tell({ ...first, seq });
+    test.mock.timers.enable({ apis: ["setTimeout"] });
+    const knows = witness.knows();
+    test.mock.timers.tick(10_000);
+    await knows;
+    assert.deepEqual(
+      faultSummaries().map(({ kind, last_message }) => [kind, /\d+ checkpoints/u.exec(last_message)?.[0]]),
+      [["seal.witness", "2 checkpoints"]],
+    );
+    forgetFaults();
+  });
+});
 
 describe("a store of objects as witness", () => {
   it("has each checkpoint once, and by it verify finds an end that was cut off", () =>

@@ -58,7 +58,10 @@ export function guardedWitness(witness: Witness): GuardedWitness {
         count(error);
       }
     },
-    knows: () => within(KNOWS_MS, async () => void (await Promise.all(telling)), undefined),
+    async knows() {
+      const isDone = await within(KNOWS_MS, () => Promise.all(telling).then(() => true), false);
+      if (!isDone) count(new Error(`Of ${telling.size} checkpoints nothing was heard for ${KNOWS_MS} ms.`));
+    },
   };
 }
 
