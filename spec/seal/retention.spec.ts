@@ -2,7 +2,7 @@
  * Backups that are deleted because of `keep`, and with them, later, the records that told of the first of them.
  */
 import assert from "node:assert/strict";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { trailRecord } from "#dist/log/appender";
@@ -13,6 +13,7 @@ import { createRedactor } from "#dist/record/redactor";
 import { Backups } from "#dist/writer/backups";
 import { Crew } from "#dist/writer/crew";
 import { Writer } from "#dist/writer/writer";
+import { until } from "../support/until.js";
 import { inFolder, settings } from "../writer/support.js";
 
 const redactor = createRedactor();
@@ -43,12 +44,17 @@ function put(writer: Writer, count: number): void {
   for (let n = 0; n < count; n += 1) writer.write(JSON.stringify({ n, text: "x".repeat(500) }), "os");
 }
 
+/** What deletes all of the writer's backups but the newest. */
+function keepingOne(writer: Writer): Backups {
+  const keeping = { ...writer.settings, keep: { files: 1 } };
+  return new Backups(keeping, 0, (retired) =>
+    writer.write(encode(trailRecord("RETENTION", { ...retired }), redactor), "os"),
+  );
+}
+
 /** Some rotations of the writer's file, after each of which but the newest backup is deleted. */
 async function rotated(writer: Writer, times: number): Promise<void> {
-  const keeping = { ...writer.settings, keep: { files: 1 } };
-  const backups = new Backups(keeping, 0, (retired) => {
-    writer.write(encode(trailRecord("RETENTION", { ...retired }), redactor), "os");
-  });
+  const backups = keepingOne(writer);
   for (let time = 0; time < times; time += 1) {
     put(writer, 6);
     await backups.tidy();
@@ -87,6 +93,29 @@ describe("a backup that was deleted because of `keep`", () => {
       put(resting, 1);
       assert.deepEqual(await wrongWith(folder), INTACT);
       for (const writer of [resting, busy]) ended(writer);
+    }));
+
+  it("is told of later where its place on the disk was needed for the line that tells of it", () =>
+    inFolder(async (folder) => {
+      const writer = opened(folder, "a.log");
+      put(writer, 18);
+      const [path, aside] = [join(folder, "a.log"), join(folder, "aside")];
+      const backupsIn = (): number => readdirSync(folder).filter((name) => name.startsWith("a-")).length;
+      assert.ok(backupsIn() > 2);
+      renameSync(path, aside);
+      symlinkSync("/dev/full", path);
+      for (const line of [JSON.stringify({ text: "x".repeat(500) }), "{}"])
+        while (writer.write(line, "memory"));
+      const backups = keepingOne(writer);
+      await backups.tidy();
+      assert.equal(backupsIn(), 1);
+      unlinkSync(path);
+      renameSync(aside, path);
+      // What waited in the ring becomes backups too, which are deleted meanwhile.
+      await until(async () => (await verify(folder).catch(() => undefined))?.status === "intact");
+      backups.stop();
+      ended(writer);
+      assert.deepEqual(await wrongWith(folder), INTACT);
     }));
 
   it("is not missed by a witness; what came after it is", () =>

@@ -490,12 +490,24 @@ describe("backups", () => {
       );
     }));
 
+  it("are not compressed at once, however old their last line is: who has not seen the rotation may append", () =>
+    inFolder(async (folder) => {
+      const [path, backup] = [join(folder, "a.log"), `a-${names[0]}.log`];
+      writeFileSync(path, "0\n");
+      utimesSync(path, 0, 0);
+      renameSync(path, join(folder, backup));
+      const backups = new Backups(settings(folder, { gzip: true }), 60_000);
+      await backups.tidy();
+      backups.stop();
+      assert.deepEqual(readdirSync(folder), [backup]);
+    }));
+
   it("are looked after by one at a time, so that the trail tells of each once", () =>
     inFolder(async (folder) => {
       makeBackups(folder);
       const told: string[] = [];
       const options = settings(folder, { keep: { files: 1 }, seal: sealSettings(true)! });
-      const both = [0, 1].map(() => new Backups(options, 60_000, ({ file }) => void told.push(file)));
+      const both = [0, 1].map(() => new Backups(options, 60_000, ({ file }) => told.push(file) > 0));
       await Promise.all(both.map((each) => each.tidy()));
       for (const each of both) each.stop();
       assert.deepEqual(told, [`a-${names[1]}.log`, `a-${names[0]}.log`]);
@@ -509,7 +521,7 @@ describe("backups", () => {
       rmSync(join(folder, `a-${names[1]}.log`));
       const told: string[] = [];
       const options = settings(folder, { keep: { files: 1 }, seal: sealSettings(true)! });
-      await new Backups(options, 0, ({ file }) => void told.push(file)).tidy();
+      await new Backups(options, 0, ({ file }) => told.push(file) > 0).tidy();
       assert.deepEqual(told, [`a-${names[0]}.log`]);
       const left = [`a-${names[1]}.log.gz`, `a-${names[2]}.log`, "a-other.log"];
       assert.deepEqual(readdirSync(folder).toSorted(), left.toSorted());

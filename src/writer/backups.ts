@@ -19,7 +19,7 @@ import { outside } from "./outside.js";
 import type { FileSettings } from "./protocol.js";
 import { syncFolder } from "./sync.js";
 
-/** A process that has not seen the rotation yet may append to a backup for a moment. */
+/** A process that has not seen the rotation yet may append to a backup for a moment, however old its last line is. */
 const GRACE_MS = 5000;
 const DAY_MS = 86_400_000;
 /** How often it is looked for backups that are too old by now, with or without a rotation. */
@@ -32,6 +32,8 @@ const ABANDONED_MS = 3_600_000;
 interface Backup {
   readonly path: string;
   readonly size: number;
+  readonly writtenAt: number;
+  /** When it was last written to, or renamed. */
   readonly changedAt: number;
 }
 
@@ -40,11 +42,14 @@ export class Backups {
   #ageing: NodeJS.Timeout | undefined;
   #running = false;
   #stopped = false;
+  /** Deleted while there was no room for a line that tells of it: perhaps since the disk was full of backups. */
+  #untold: Retired[] = [];
 
+  /** @param tellRetired - false: there is no room for the line that tells of it */
   constructor(
     private readonly settings: FileSettings,
     private readonly graceMs = GRACE_MS,
-    private readonly tellRetired: (retired: Retired) => void = () => {},
+    private readonly tellRetired: (retired: Retired) => boolean = () => true,
     private readonly ageMs = AGE_MS,
   ) {}
 
@@ -78,6 +83,9 @@ export class Backups {
     try {
       if (this.settings.gzip) await this.#compress();
       await this.#delete(beyond(await this.#list(), this.settings.keep, Date.now()));
+      if (this.#stopped) return;
+      this.#untold = this.#untold.filter((retired) => !this.tellRetired(retired));
+      if (this.#untold.length > 0) this.tidySoon();
     } finally {
       clearInterval(alive);
       lock.release();
@@ -99,7 +107,7 @@ export class Backups {
       // Before it is gone: who verifies the trail must not take it for missing.
       const retired = this.settings.seal && (await readRetired(path));
       if (this.#stopped) return;
-      if (retired) this.tellRetired(retired);
+      if (retired && !this.tellRetired(retired)) this.#untold.push(retired);
       await rm(path, { force: true });
     });
   }
@@ -119,7 +127,7 @@ export class Backups {
       const [, backup = ""] = PARTIAL.exec(name) ?? [];
       if (!pattern.test(backup)) continue;
       const found = await describe(join(folder, name));
-      if (found && Date.now() - found.changedAt > ABANDONED_MS) await rm(found.path, { force: true });
+      if (found && Date.now() - found.writtenAt > ABANDONED_MS) await rm(found.path, { force: true });
     }
   }
 
@@ -139,7 +147,9 @@ export class Backups {
 /* Undefined when another process was faster. */
 async function describe(path: string): Promise<Backup | undefined> {
   const found = await stat(path).catch(() => undefined);
-  return found && { path, size: found.size, changedAt: found.mtimeMs };
+  if (!found) return undefined;
+  const [writtenAt, renamedAt] = [Math.floor(found.mtimeMs), Math.floor(found.ctimeMs)];
+  return { path, size: found.size, writtenAt, changedAt: Math.max(writtenAt, renamedAt) };
 }
 
 /** A backup that is being compressed. */
@@ -171,8 +181,8 @@ async function compress(path: string, mode: number): Promise<void> {
 function beyond(backups: readonly Backup[], keep: FileSettings["keep"], now: number): Backup[] {
   const { files = Infinity, bytes = Infinity, days = Infinity } = keep;
   let total = 0;
-  return backups.filter(({ size, changedAt }, index) => {
+  return backups.filter(({ size, writtenAt }, index) => {
     total += size;
-    return index >= files || total > bytes || now - changedAt > days * DAY_MS;
+    return index >= files || total > bytes || now - writtenAt > days * DAY_MS;
   });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { AuditError } from "../errors.js";
-import { fault } from "../health.js";
+import { fault, guarded } from "../health.js";
 import type { Witnessed } from "../seal/checkpoint.js";
 import { Backups } from "./backups.js";
 import { Crew } from "./crew.js";
@@ -59,7 +59,8 @@ export function openWriter(
     return known.writer;
   }
   const backups: Backups = new Backups(settings, undefined, (retired) => {
-    if (sealed.describeRetired) writer.write(sealed.describeRetired(retired), "os");
+    const line = sealed.describeRetired?.(retired);
+    return line === undefined || guarded("writer.backups", () => writer.write(line, "os")) === true;
   });
   const writer: Writer = new Writer(settings, crew, describeGap, printable, {
     rotated: () => backups.tidySoon(),
