@@ -281,6 +281,16 @@ describe("a full ring", () => {
       assert.deepEqual(linesOf(folder, "a"), ["gap 1: the file cannot be written"]);
     }));
 
+  it("has what was dropped among what is lost, where the process ends before it could be told of", () =>
+    inFolder((folder) => {
+      const options = settings(folder, { threadFile: "/none" });
+      const writer = new Writer(options, new Crew(), gapLine, (text) => text, { rotated: () => {} });
+      fillDisk(folder);
+      for (let index = 0; index < 100; index += 1) writer.write(line, "memory");
+      assert.equal(writer.finish(0, true), 100);
+      writer.close();
+    }));
+
   it("throws where the application asked for it, and tells of that too", () =>
     withWriter({ onFull: "error" }, async (writer, folder) => {
       fillDisk(folder);

@@ -34,6 +34,11 @@ export class Gap {
     return this.#report !== undefined;
   }
 
+  /** Lines that no line tells of yet. */
+  get count(): number {
+    return this.#report?.count ?? 0;
+  }
+
   add(why: string): void {
     const now = Date.now();
     const before = this.#report ?? { from: now, count: 0, why };

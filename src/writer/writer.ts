@@ -330,7 +330,7 @@ export class Writer implements Member {
    * Writes all that waits, on the calling thread; for the end of the process and of an appender.
    * From `exiting` on, every further line is written before its call returns.
    *
-   * @returns how many lines could not be written
+   * @returns how many lines could not be written, with those that were dropped and not told of
    */
   finish(waitMs: number, exiting: boolean): number {
     this.#exiting ||= exiting;
@@ -344,7 +344,7 @@ export class Writer implements Member {
       this.#drainHere(waitMs);
     }
     this.#endChain(waitMs);
-    return this.#ring.pendingLines;
+    return this.#ring.pendingLines + this.#gap.count;
   }
 
   /* What is logged because of the end's own faults comes into the chain too, and ends it a second time. */
