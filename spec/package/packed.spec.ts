@@ -3,14 +3,15 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { on, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import type { AuditRecord } from "activity-audit";
 import { assertRecord } from "../support/schema.js";
 import { snippetNamed } from "../support/readme.js";
@@ -93,7 +94,6 @@ describe("the packed tarball, in a fresh project", () => {
   for (const type of ["commonjs", "module"] as const) {
     it(`runs the README's example in a project of type ${type}`, async () => {
       const project = join(installed, type);
-      const port = await freePort();
       await mkdir(project);
       await writeFile(join(project, "package.json"), JSON.stringify({ name: "fresh", private: true, type }));
       await writeFile(join(project, "tsconfig.json"), JSON.stringify(compilerOptions));
@@ -101,11 +101,14 @@ describe("the packed tarball, in a fresh project", () => {
       assert.ok(example.includes("app.listen(3000)"));
       await writeFile(
         join(project, "quickstart.ts"),
-        example.replace("app.listen(3000)", `app.listen(${port}, "127.0.0.1")`),
+        example.replace(
+          "app.listen(3000)",
+          'const server = app.listen(0, "127.0.0.1", () => console.log(JSON.stringify(server.address())))',
+        ),
       );
       execFileSync(process.execPath, [compiler, "-p", project], { stdio: "inherit" });
 
-      const answer = await useExample(project, port);
+      const answer = await useExample(project);
       const [records, requests] = await Promise.all([
         readRecords(join(project, "audit_logs/audit.log")),
         readRecords(join(project, "audit_logs/api.log")),
@@ -143,40 +146,36 @@ const compilerOptions = {
 };
 
 /** Starts the example, sends it one patient, and stops it as a process manager does. */
-async function useExample(project: string, port: number): Promise<{ id: string }> {
-  const example = spawn(process.execPath, ["quickstart.js"], { cwd: project, stdio: "inherit" });
+async function useExample(project: string): Promise<{ id: string }> {
+  const example = spawn(process.execPath, ["quickstart.js"], {
+    cwd: project,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(example, "exit");
   try {
-    const body = JSON.stringify({ name: "Grace Hopper", phone: "+1 202 555 0143" });
-    for (let attempt = 0; attempt < 200; attempt += 1) {
-      const response = await fetch(`http://127.0.0.1:${port}/patients`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body,
-      }).catch(() => undefined);
-      if (response) {
-        assert.equal(response.status, 201);
-        return (await response.json()) as { id: string };
-      }
-      await sleep(100);
-    }
-    throw new Error("the example did not begin to listen");
+    const { port } = await addressIn(example.stdout);
+    const response = await fetch(`http://127.0.0.1:${port}/patients`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ name: "Grace Hopper", phone: "+1 202 555 0143" }),
+    });
+    assert.equal(response.status, 201);
+    return (await response.json()) as { id: string };
   } finally {
-    const ended = once(example, "exit");
     example.kill("SIGTERM");
     await ended;
   }
 }
 
+/** Where the example listens, which it says in a line of its own. */
+async function addressIn(output: Readable): Promise<AddressInfo> {
+  for await (const [line] of on(createInterface(output), "line", { close: ["close"] })) {
+    if (line.startsWith('{"address"')) return JSON.parse(line) as AddressInfo;
+  }
+  throw new Error("the example did not begin to listen");
+}
+
 async function readRecords(path: string): Promise<AuditRecord[]> {
   const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1);
   return lines.map((line) => assertRecord(line) as unknown as AuditRecord);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
