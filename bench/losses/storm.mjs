@@ -49,6 +49,8 @@ export async function storm(kills, key) {
         await turn();
       }
     };
+    // It has more to load than the victims, which could all be dead before.
+    await survivor.writing;
     const killing = Promise.all(sharesOf(kills).map((share) => killOneByOne(share, folder, key)));
     const over = killing.then(() => true);
     while (!(await Promise.race([over, delay(1000, false)])))
@@ -94,6 +96,7 @@ function startSurvivor(folder, key) {
   child.stdout.on("data", (data) => (tail = (tail + data.toString("latin1")).slice(-64)));
   return {
     process: child,
+    writing: Promise.race([once(child.stdout, "data"), closed]),
     async end() {
       child.kill("SIGTERM");
       const [code, signal] = await closed;

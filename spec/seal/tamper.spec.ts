@@ -41,6 +41,7 @@ async function crashing(folder: string, env: Record<string, string>, kills: numb
     for (const victim of victims) victim.kill("SIGKILL");
     await Promise.all(victims.map((victim) => once(victim, "exit")));
   }
+  await Promise.all(survivors.map((survivor) => untilWriting(folder, survivor)));
   for (const survivor of survivors) survivor.kill("SIGTERM");
   await Promise.all(survivors.map((survivor) => once(survivor, "exit")));
 }

@@ -102,9 +102,15 @@ describe("a store of objects as witness", () => {
       );
       for (let n = 0; n < 55; n += 1) log4js.getLogger("audit.request").api({ n });
       await flush();
+      // The thread tells of its checkpoints, and makes the last one due after the lines that it is due for: no more come.
+      await until(() => {
+        const written = sealedIn(trail);
+        const known = checkpointsOf(written);
+        return written.length - 1 - known.at(-1)!.seq < 10 && store.objects.size === known.length;
+      });
       await new Promise<void>((resolve) => log4js.shutdown(() => resolve()));
       const sealed = sealedIn(trail);
-      const checkpoints = sealed.filter(({ record }) => record.event_type === "CHECKPOINT");
+      const checkpoints = checkpointsOf(sealed);
       assert.equal(store.objects.size, checkpoints.length);
       const heads = [...store.objects.values()].map((bytes) => JSON.parse(bytes.toString()) as Witnessed);
       assert.deepEqual(

@@ -17,7 +17,7 @@ import type { Dropped } from "#dist/ship/room";
 import type { ShipmentHealth } from "#dist/ship/shipping";
 import { Clickhouse, withoutClickhouse } from "../support/clickhouse.js";
 
-describe("the ClickHouse appender", { skip: withoutClickhouse, timeout: 120_000 }, () => {
+describe("the ClickHouse appender", { skip: withoutClickhouse }, () => {
   let clickhouse: Clickhouse;
   let directory: string;
 

@@ -61,7 +61,7 @@ describe("the files of the pipeline", () => {
   });
 });
 
-describe("the pipeline on ClickHouse", { skip: withoutClickhouse, timeout: 180_000 }, () => {
+describe("the pipeline on ClickHouse", { skip: withoutClickhouse }, () => {
   let clickhouse: Clickhouse;
   let directory: string;
   const records: AuditRecord[] = [];

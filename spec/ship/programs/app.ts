@@ -25,7 +25,7 @@ async function main(): Promise<void> {
     intervalMs: 50,
     maxRetryMs: 500,
     requestTimeoutMs: 5000,
-    ...(limit > 0 && { maxSpoolBytes: limit, closeTimeoutMs: 0 }),
+    ...(limit > 0 ? { maxSpoolBytes: limit, closeTimeoutMs: 0 } : { closeTimeoutMs: 120_000 }),
   });
   configuration.categories["audit.event"]!.appenders.push("clickhouse");
   log4js.configure(configuration);

@@ -6,6 +6,7 @@ import { chmodSync, chownSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Durability } from "#dist/writer/protocol";
 import { flush, openWriter } from "#dist/writer/writers";
+import { until } from "../../support/until.js";
 import { linesOf, settings, untilFailing } from "../support.js";
 
 const NOBODY = 65_534;
@@ -39,6 +40,8 @@ const cases: Record<string, () => Promise<unknown>> = {
   async "no-rotation"() {
     chmodSync(folder, 0o555);
     await put(59);
+    // What the thread tells comes by message, and may come after its lines.
+    await until(() => writer.health().rotations_failed > 0);
     const { rotations_failed: failed, last_error: error } = writer.health();
     const refused = { lines: linesOf(folder, "a").length, files: files(), ...health(), error };
     chmodSync(folder, 0o700);

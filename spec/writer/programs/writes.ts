@@ -4,6 +4,7 @@
  * the writer thread makes.
  */
 import cluster from "node:cluster";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import log4js from "log4js";
 import { auditLogging } from "#dist/log/logging";
@@ -97,11 +98,13 @@ const ends: Record<string, () => void> = {
     log();
     setTimeout(log, 100);
   },
-  /** Until it is killed. */
-  /** Long enough for backups to be deleted. */
+  /** Until backups have been deleted. */
   keeps() {
     log();
-    setTimeout(() => {}, 7000);
+    const waiting = setInterval(() => {
+      const backups = readdirSync(directory).filter((name) => name.startsWith("api-"));
+      if (backups.length <= Number(process.env.KEEP)) clearInterval(waiting);
+    }, 20);
   },
   /** Until it is killed. */
   storm() {
