@@ -12,8 +12,6 @@ import { replaceMethod } from "../patch.js";
 /** An operation under way, as far as its connection has to know it. */
 export interface Pending {
   readonly operation: string;
-  /** On the clock of `performance.now()`. */
-  readonly began: number;
   readonly ended: boolean;
   /** Nobody will say how it ended. */
   giveUp(why: string): void;
@@ -32,6 +30,12 @@ interface Requests {
 /** How long after a connection closed the library may still say how its operations ended, in milliseconds. */
 const GRACE_MS = 1000;
 
+/**
+ * How many looks without a sign make a server silent. They are counted, and not the time: while the application holds
+ * the process up, nobody listens, and what the server answers meanwhile has not been read.
+ */
+const LOOKS = 4;
+
 const LOST = "The connection was lost before the server had answered.";
 
 export class SftpConnection {
@@ -44,8 +48,11 @@ export class SftpConnection {
   lastError: unknown = null;
   readonly #client: { readonly client?: Ssh2Client; readonly sftp?: Requests };
   readonly #silentMs: number;
-  readonly #pending = new Set<Pending>();
+  /** With the look that is the first of each. */
+  readonly #pending = new Map<Pending, number>();
   #timer: NodeJS.Timeout | undefined;
+  #looks = 0;
+  /** By look, when it last gave a sign. */
   #heard = { session: 0, answers: -1, socket: 0, bytes: -1 };
 
   constructor(client: SftpLibrary, silentMs: number) {
@@ -74,7 +81,7 @@ export class SftpConnection {
     return () => {
       undo?.();
       clearInterval(this.#timer);
-      for (const call of this.#pending) {
+      for (const call of this.#pending.keys()) {
         this.#giveUp(call, "The recording was stopped before the server had answered.");
       }
     };
@@ -85,17 +92,19 @@ export class SftpConnection {
     this.losses += 1;
     if (event === "error") this.lastError = value;
     if (event !== "close") return;
-    const calls = [...this.#pending].filter(({ operation }) => operation !== "connect");
+    const calls = [...this.#pending.keys()].filter(({ operation }) => operation !== "connect");
     setTimeout(() => {
       for (const call of calls) this.#giveUp(call, LOST);
     }, GRACE_MS).unref();
   }
 
   began(call: Pending): void {
-    this.#pending.add(call);
+    this.#pending.set(call, this.#looks + 1);
     if (this.#timer !== undefined) return;
-    this.#listen(performance.now());
-    this.#timer = setInterval(() => guarded("capture.sftp", () => this.#look()), this.#silentMs / 4).unref();
+    this.#listen();
+    // What has come before a timer that is late is read only after it.
+    const look = () => setImmediate(() => guarded("capture.sftp", () => this.#look()));
+    this.#timer = setInterval(look, this.#silentMs / LOOKS).unref();
   }
 
   ended(call: Pending): void {
@@ -106,12 +115,12 @@ export class SftpConnection {
   }
 
   #look(): void {
-    const now = performance.now();
-    this.#listen(now);
-    for (const call of this.#pending) {
+    this.#looks += 1;
+    this.#listen();
+    for (const [call, first] of this.#pending) {
       const onSocket = call.operation === "connect" || call.operation === "end";
-      const since = Math.max(call.began, onSocket ? this.#heard.socket : this.#heard.session);
-      if (now - since < this.#silentMs) continue;
+      const since = Math.max(first, onSocket ? this.#heard.socket : this.#heard.session);
+      if (this.#looks - since < LOOKS) continue;
       this.#giveUp(call, `The server gave no answer for ${this.#silentMs / 1000} s.`);
     }
   }
@@ -120,15 +129,15 @@ export class SftpConnection {
    * Notes when the server last gave a sign. Of a session that is an answer to a request (a connection that is kept
    * alive is not silent, and may still never answer), or that none is waited for: then it is the application's turn.
    */
-  #listen(now: number): void {
+  #listen(): void {
     const { _sock: socket } = this.#client.client ?? {};
     const { _requests: requests, _writeReqid: last = 0 } = this.#client.sftp ?? {};
     const bytes = socket?.bytesRead ?? 0;
-    if (bytes !== this.#heard.bytes) this.#heard = { ...this.#heard, socket: now, bytes };
+    if (bytes !== this.#heard.bytes) this.#heard = { ...this.#heard, socket: this.#looks, bytes };
     const waiting = requests ? Object.keys(requests).length : 1;
     const answers = requests ? last - waiting : bytes;
     if (waiting > 0 && answers === this.#heard.answers) return;
-    this.#heard = { ...this.#heard, session: now, answers };
+    this.#heard = { ...this.#heard, session: this.#looks, answers };
   }
 
   #giveUp(call: Pending, why: string): void {

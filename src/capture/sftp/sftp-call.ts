@@ -19,7 +19,6 @@ const PERMISSION_DENIED = 3;
 
 export class SftpCall implements Pending, Transfer {
   readonly operation: string;
-  readonly began = performance.now();
   readonly #call: Call<SftpCallEvent>;
   readonly #args: readonly unknown[];
   readonly #connection: SftpConnection;
