@@ -38,6 +38,7 @@ export class LiveTrail {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#timer = undefined;
     await this.#looking?.catch(() => {});
     const store = this.#store;
     this.#store = undefined;
