@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { it } from "node:test";
@@ -11,6 +12,7 @@ import type { RequestOptions } from "#dist/capture/http/options";
 import { fetchOnce, rawSocket, received } from "../support/http-client.js";
 import type { Running } from "../support/http-server.js";
 import { answeredHeaders, textOf, type Collected } from "../support/requests.js";
+import { until } from "../support/until.js";
 
 /** What the suite gives: the application that runs, and a fresh capture. */
 export interface Stage {
@@ -55,7 +57,8 @@ export function endings({ running, fresh, seen }: Stage): void {
     const { wait } = fresh();
     const { server, port } = running();
     server.setTimeout(250);
-    const socket = await rawSocket(port, "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n").finally(() => sleep(5));
+    const socket = await rawSocket(port, "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n");
+    await until(() => seen().length > 0);
     server.setTimeout(0);
     assert.equal(await received(socket), "");
     const [event] = await wait(1);
@@ -82,11 +85,13 @@ export function endings({ running, fresh, seen }: Stage): void {
     // Behind a middleware, what Node answers itself is seen from the first request on.
     await fetchOnce(port, { path: "/empty" });
     const { requestTimeout, headersTimeout } = server;
-    Object.assign(server, { requestTimeout: 250, headersTimeout: 250 });
+    const asked = once(server, "request");
     const socket = await rawSocket(
       port,
       'POST /patients HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"name":',
     );
+    await asked;
+    Object.assign(server, { requestTimeout: 250, headersTimeout: 250 });
     const answer = await received(socket);
     Object.assign(server, { requestTimeout, headersTimeout });
     const [, event] = await wait(2);

@@ -12,18 +12,21 @@ import {
 } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import fastify from "fastify";
 import { fastifyAdapter } from "#dist/adapters/fastify";
 import { captureServer } from "#dist/capture/http/server";
 import type { RequestCapture } from "#dist/capture/http/requests";
 import { currentContext } from "#dist/context/context";
 import { answeredHeaders, collect, textOf } from "../support/requests.js";
+import { until } from "../support/until.js";
 
 interface Started {
   readonly port: number;
   close(): Promise<unknown> | void;
 }
+
+/** Requests that have come, and are not answered. */
+let hanging = 0;
 
 const servers: Record<string, (capture: RequestCapture) => Promise<Started>> = {
   "node:http2": async (capture) => {
@@ -32,7 +35,7 @@ const servers: Record<string, (capture: RequestCapture) => Promise<Started>> = {
       request.on("data", (chunk) => (text += chunk));
       request.on("end", () => {
         const requestId = currentContext()?.requestId;
-        if (request.url === "/hang") return;
+        if (request.url === "/hang") return void (hanging += 1);
         if (request.url === "/trickle") return void response.write("first");
         response.writeHead(201, { "content-type": "application/json" });
         response.end(JSON.stringify({ got: JSON.parse(text), requestId }));
@@ -48,7 +51,7 @@ const servers: Record<string, (capture: RequestCapture) => Promise<Started>> = {
     app.post("/patients", async (request, reply) =>
       reply.code(201).send({ got: request.body, requestId: currentContext()?.requestId }),
     );
-    app.get("/hang", () => {});
+    app.get("/hang", () => void (hanging += 1));
     app.get("/trickle", (_request, reply) => {
       reply.hijack();
       reply.raw.write("first");
@@ -59,7 +62,7 @@ const servers: Record<string, (capture: RequestCapture) => Promise<Started>> = {
 };
 
 for (const [name, start] of Object.entries(servers)) {
-  describe(`HTTP/2 on ${name}`, { timeout: 30_000 }, () => {
+  describe(`HTTP/2 on ${name}`, { timeout: 120_000 }, () => {
     it("records each stream of a connection, and those that the client takes back", async () => {
       const { capture, wait } = collect();
       const { port, close } = await start(capture);
@@ -77,7 +80,8 @@ for (const [name, start] of Object.entries(servers)) {
           ),
         ),
       );
-      await exchange({ ":path": "/hang" }, null, () => sleep(50));
+      hanging = 0;
+      await exchange({ ":path": "/hang" }, null, () => until(() => hanging > 0));
       await exchange({ ":path": "/trickle" }, null, (stream) => once(stream, "data"));
       const events = (await wait(5)).toSorted((a, b) => a.url.localeCompare(b.url));
       client.destroy();

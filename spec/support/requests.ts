@@ -7,6 +7,7 @@ import type { RequestOptions } from "#dist/capture/http/options";
 import { faultSummaries } from "#dist/health";
 import { headersFrom } from "#dist/record/http";
 import { RequestCapture } from "#dist/capture/http/requests";
+import { until } from "./until.js";
 
 export interface Collected {
   readonly capture: RequestCapture;
@@ -22,7 +23,8 @@ export function collect(options: RequestOptions = {}, actor: (request: any) => a
     capture,
     events,
     async wait(count) {
-      for (let waited = 0; events.length < count && waited < 5000; waited += 5) await sleep(5);
+      // Where they do not come, what came is told below.
+      await until(() => events.length >= count).catch(() => {});
       await sleep(20);
       if (events.length !== count) {
         const urls = events.map(({ method, url, outcome }) => `${method} ${url} ${outcome}`).join(", ");

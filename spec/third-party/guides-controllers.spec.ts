@@ -140,7 +140,7 @@ const guides = {
   },
 };
 
-describe("decorated controllers of the frameworks' guides", { timeout: 30_000 }, () => {
+describe("decorated controllers of the frameworks' guides", { timeout: 120_000 }, () => {
   for (const [name, { start, calls, told }] of Object.entries(guides)) {
     it(name, async () => {
       const bare = await answers(await start(), calls);

@@ -67,7 +67,7 @@ const guides: Record<string, { paths: string[]; start(requests?: Requests): Prom
   },
 };
 
-describe("applications of the frameworks' guides", { timeout: 30_000 }, () => {
+describe("applications of the frameworks' guides", { timeout: 120_000 }, () => {
   for (const [name, { paths, start }] of Object.entries(guides)) {
     it(name, async () => {
       const bare = await answers(await start(), paths);

@@ -162,7 +162,7 @@ describe("the viewer's page", { skip: withoutBrowser, timeout: 180_000 }, () => 
       timestamp: "2099-01-01 00:00:00.000",
     };
     appendFileSync(join(directory, "login.log"), `${JSON.stringify(fresh)}\n`);
-    await page.locator(".row:not(.head)", { hasText: "2099-01-01" }).waitFor({ timeout: 20_000 });
+    await page.locator(".row:not(.head)", { hasText: "2099-01-01" }).waitFor({ timeout: 60_000 });
     records.push(fresh);
   });
 
@@ -182,7 +182,7 @@ describe("the viewer's page", { skip: withoutBrowser, timeout: 180_000 }, () => 
     };
     appendFileSync(join(directory, "audit.log"), `${JSON.stringify(hostile)}\n`);
     records.push(hostile);
-    await page.waitForTimeout(2100);
+    await until(async () => (await fetch(`${served.url}api/record?id=${hostile.record_id}`)).ok);
     await open(`?record=${hostile.record_id}&tab=history`);
     await page.locator(".versions li").first().waitFor();
     await page.getByRole("tab", { name: "Record" }).click();

@@ -101,7 +101,7 @@ const FAILURES: Record<string, [string, () => AxiosRequestConfig, string, () => 
   ],
   "an answer that begins in time and does not end": [
     "/stall",
-    () => ({ timeout: 500 }),
+    () => ({ timeout: 2000 }),
     "ERR_BAD_RESPONSE",
     () =>
       parts("/stall", {

@@ -109,7 +109,7 @@ async function changing(instance: AxiosInstance): Promise<unknown[]> {
   defaults.baseURL = service.url;
   defaults.validateStatus = () => true;
   await ask("/status/404");
-  defaults.timeout = 50;
+  defaults.timeout = 500;
   await ask("/hang");
   defaults.timeout = 0;
   defaults.maxContentLength = 10;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { afterEach, describe, it } from "node:test";
 import type { RequestEvent } from "#dist/capture/event";
 import type { Undo } from "#dist/capture/capture";
@@ -131,9 +132,12 @@ describe("what Node answers in the application's place", () => {
 
   it("records a head that does not come in time, but no connection that was never used", async () => {
     const { server, port, wait } = await start();
-    Object.assign(server, { requestTimeout: 60, headersTimeout: 60 });
+    const accepted: Socket[] = [];
+    server.on("connection", (socket: Socket) => accepted.push(socket));
     const idle = await rawSocket(port);
     const slow = await rawSocket(port, "GET /slow HTTP/1.1\r\nHost: a\r\nX-");
+    await until(() => accepted.some(({ bytesRead }) => bytesRead > 0));
+    Object.assign(server, { requestTimeout: 60, headersTimeout: 60 });
     const answers = await Promise.all([received(idle), received(slow)]);
     const [event] = await wait(1);
     for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 408 /);

@@ -9,6 +9,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { runAs } from "#dist/context/run";
 import { assertCall } from "../../support/calls.js";
 import { bytesOf, startService, type Service } from "../../support/service.js";
+import { until } from "../../support/until.js";
 import { heard, listenOutbound, type Listening } from "./outbound.js";
 
 let service: Service;
@@ -35,6 +36,9 @@ const parts = (path: string, response: object, more: { request?: object; [field:
     ...rest,
   };
 };
+
+/** When the service has a request. */
+const arrived = () => until(() => service.arrived.length > 0);
 
 /** The two versions of undici word it differently. */
 function aborted({ error_message: message }: Listening["records"][0]): string {
@@ -138,7 +142,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
       "a signal": [
         () => {
           const controller = new AbortController();
-          setTimeout(() => controller.abort(), 30);
+          void arrived().then(() => controller.abort());
           return call(`${service.url}/hang`, { signal: controller.signal });
         },
         () =>
@@ -151,7 +155,7 @@ export function describeFetch(name: string, { call, Form, bodies }: FetchUnderTe
       "a reason of the application's": [
         () => {
           const controller = new AbortController();
-          setTimeout(() => controller.abort(new Error("no longer needed")), 300);
+          void arrived().then(() => controller.abort(new Error("no longer needed")));
           return call(`${service.url}/hang`, { signal: controller.signal });
         },
         () =>

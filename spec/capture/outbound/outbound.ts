@@ -9,6 +9,7 @@ import { outboundOptionsSchema, type OutboundOptions } from "#dist/capture/outbo
 import type { CallOptions } from "#dist/capture/call";
 import { collectRecords } from "../../support/calls.js";
 import type { WrittenRecord } from "../../support/schema.js";
+import { until } from "../../support/until.js";
 
 export interface Listening {
   readonly records: WrittenRecord[];
@@ -40,9 +41,7 @@ export function listenOutbound(
     records,
     stop,
     async settled(count) {
-      const giveUp = Date.now() + 5000;
-      while (records.length < count && Date.now() < giveUp)
-        await new Promise((resolve) => setTimeout(resolve, 2));
+      await until(() => records.length >= count);
     },
   };
   return last;
