@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { Backups } from "#dist/writer/backups";
 import type { Durability } from "#dist/writer/protocol";
 import { flush } from "#dist/writer/writers";
 import { cannotMount, mountOver, onDisk } from "../support/mounts.js";
-import { inFolder, linesOf, run, untilFailing, writing } from "./support.js";
+import { inFolder, linesOf, run, settings, untilFailing, writing } from "./support.js";
 import { until } from "../support/until.js";
 
 const DISK = 2_000_000;
@@ -88,6 +89,17 @@ describe("a disk", { skip: cannotMount() }, () => {
         }),
       ));
   }
+
+  it("that is full of backups gets room by those that are beyond what is kept", () =>
+    onDisk(DISK, async (folder) => {
+      const backups = [1, 2, 3].map((day) => `a-2026010${day}T000000.000Z-0000000${day}.log`);
+      for (const name of backups) writeFileSync(join(folder, name), Buffer.alloc(100_000));
+      assert.throws(() => fill(folder, 0), { code: "ENOSPC" });
+      const tidier = new Backups(settings(folder, { gzip: true, keep: { files: 1 } }), 60_000);
+      await tidier.tidy();
+      tidier.stop();
+      assert.deepEqual(readdirSync(folder).toSorted(), [backups[2], "filler"]);
+    }));
 
   it("that is full does not keep a lock that names nobody", () =>
     onDisk(DISK, (folder) =>

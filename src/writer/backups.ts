@@ -14,7 +14,7 @@ import { fault, guarded } from "../health.js";
 import type { Retired } from "../seal/retention.js";
 import { readRetired } from "./seal/retired.js";
 import { backupPattern } from "./backup-name.js";
-import { takeLock } from "./lock.js";
+import { type HeldLock, takeLock } from "./lock.js";
 import { outside } from "./outside.js";
 import type { FileSettings } from "./protocol.js";
 import { syncFolder } from "./sync.js";
@@ -75,13 +75,14 @@ export class Backups {
 
   async tidy(): Promise<void> {
     if (this.#running) return this.tidySoon();
-    const lock = takeLock(`${this.settings.path}.tidy.lock`);
+    const lock = takeLockIfRoom(`${this.settings.path}.tidy.lock`);
     // Its owner may be killed over it, or know nothing of the newest backups.
     if (!lock) return this.tidySoon();
     this.#running = true;
     const alive = setInterval(() => guarded("writer.backups", () => lock.keep()), KEEP_MS).unref();
     try {
-      if (this.settings.gzip) await this.#compress();
+      if (lock === NO_ROOM) this.tidySoon();
+      else if (this.settings.gzip) await this.#compress();
       await this.#delete(beyond(await this.#list(), this.settings.keep, Date.now()));
       if (this.#stopped) return;
       this.#untold = this.#untold.filter((retired) => !this.tellRetired(retired));
@@ -141,6 +142,18 @@ export class Backups {
       .toReversed();
     const found = await Promise.all(names.map((name) => describe(join(folder, name))));
     return found.filter((backup) => backup !== undefined);
+  }
+}
+
+/* A disk that is full has no room for a lock, and all the more need of what is deleted: two that do so do no harm. */
+const NO_ROOM: HeldLock = { keep: () => true, release() {} };
+
+function takeLockIfRoom(path: string): HeldLock | undefined {
+  try {
+    return takeLock(path);
+  } catch (error) {
+    if (!["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    return NO_ROOM;
   }
 }
 
