@@ -79,6 +79,15 @@ describe("what is known of tables", { skip: noServer }, () => {
       ]);
     }));
 
+  it("is asked anew of a table that was not there, and that another process has made", () =>
+    captured(async (client, told) => {
+      const insert = "INSERT INTO made VALUES (1)";
+      await assert.rejects(client.query(insert), { code: "42P01" });
+      await db.plain.query("CREATE TABLE made (id int PRIMARY KEY)");
+      await client.query(insert);
+      assert.deepEqual(brief(told), [["success", come("made", { id: 1 })]]);
+    }));
+
   it("is of the schema where the name is looked up, also behind a text that is not answered yet", () =>
     captured(async (client, told) => {
       await client.query("INSERT INTO t VALUES (1)");

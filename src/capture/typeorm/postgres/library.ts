@@ -73,7 +73,7 @@ export class Library {
     const known = room.plans.get(text);
     if (known) return known;
     const plan = this.#planned().plan(text, room);
-    if (!("tables" in plan)) this.#keep(identity, plan);
+    if (!("tables" in plan) && !room.forgetAbsent()) this.#keep(identity, plan);
     return plan;
   }
 
@@ -172,6 +172,7 @@ class Room implements Knowledge {
   readonly version: number;
   readonly plans = new Map<string, Plan>();
   readonly #tables = new Map<string, TableFacts | null>();
+  readonly #absent = new Set<string>();
   readonly #volatile = new Map<string, boolean>();
 
   constructor(version: number) {
@@ -187,7 +188,17 @@ class Room implements Knowledge {
   }
 
   learnTable({ schema, name }: TableRef, facts: TableFacts | null): void {
-    this.#tables.set(JSON.stringify([schema, name]), facts);
+    const key = JSON.stringify([schema, name]);
+    this.#tables.set(key, facts);
+    if (facts === null) this.#absent.add(key);
+  }
+
+  /** Another process may make a table that was not there, of which we do not hear; so it is asked for each time. */
+  forgetAbsent(): boolean {
+    const some = this.#absent.size > 0;
+    for (const key of this.#absent) this.#tables.delete(key);
+    this.#absent.clear();
+    return some;
   }
 
   learnVolatile(calls: readonly string[], volatile: boolean): void {
