@@ -119,7 +119,7 @@ describe("intents on MariaDB", { skip: server!.reason ?? false }, () => {
       "QueryFailedError: no more",
       [{ name: "a" }],
     ]);
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     assert.deepEqual(
       trail.written().map((record) => [brief(record), record["statement"]]),
       [["STATEMENT half  failure", "CALL half()"]],
@@ -132,7 +132,7 @@ describe("intents on MariaDB", { skip: server!.reason ?? false }, () => {
     const dataSource = await trail.attached();
     const seen = await send(dataSource, ["CALL opens()", "ROLLBACK", list]);
     assert.deepEqual(seen[2], [{ name: "a" }]);
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     assert.deepEqual(trail.written().map(brief), ["STATEMENT opens  unknown"]);
     assert.deepEqual(await trail.waiting(), []);
   });
@@ -141,7 +141,7 @@ describe("intents on MariaDB", { skip: server!.reason ?? false }, () => {
     trail.start();
     const dataSource = await trail.attached();
     await send(dataSource, [plain, `${insert("a")}, ('b', ''), ('a', '')`]);
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     assert.deepEqual(await dataSource.query(list), [{ name: "a" }, { name: "b" }]);
     assert.deepEqual(trail.written().map(brief), ["STATEMENT note  failure"]);
   });
@@ -172,12 +172,12 @@ describe("intents on MariaDB", { skip: server!.reason ?? false }, () => {
     const dataSource = await trail.attached();
     const { call, go } = await underWay(dataSource);
     const waiting = await trail.waiting();
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     await trail.elsewhere();
     const handedOn = trail.written();
     await go();
     await call;
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     assert.deepEqual(handedOn, []);
     assert.deepEqual(
       [...waiting, ...trail.written()].map((record) => [
@@ -210,7 +210,7 @@ describe("intents on MariaDB", { skip: server!.reason ?? false }, () => {
     assert.match(String(await call), /[Cc]onnection/);
     await go().catch(() => {});
     await until(async () => {
-      await audit.flush({ timeoutMs: 20_000 });
+      await audit.flush({ timeoutMs: 120_000 });
       return (await trail.waiting()).length === 0;
     });
     assert.deepEqual(trail.written().map(brief), ["STATEMENT slow  unknown"]);

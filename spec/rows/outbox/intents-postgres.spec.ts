@@ -144,7 +144,7 @@ describe("intents on PostgreSQL", { skip: server!.reason ?? false }, () => {
       null,
       [{ name: "a" }, { name: "b" }],
     ]);
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     assert.deepEqual(
       trail.written().map((record) => [brief(record), record["row_count"]]),
       [
@@ -166,7 +166,7 @@ describe("intents on PostgreSQL", { skip: server!.reason ?? false }, () => {
     const [error, rows] = await send(dataSource, texts);
     assert.match(String(error), /column "missing" .* does not exist/);
     assert.deepEqual(rows, [{ id: 0 }]);
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     assert.deepEqual([trail.written(), await trail.waiting()], [[], []]);
   });
 
@@ -175,7 +175,7 @@ describe("intents on PostgreSQL", { skip: server!.reason ?? false }, () => {
     const dataSource = await trail.attached();
     const seen = await send(dataSource, ["CALL half('a')"]);
     assert.deepEqual(seen, ["QueryFailedError: no more"]);
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     const [only, ...more] = trail.written();
     assert.deepEqual(more, []);
     assert.deepEqual(
@@ -190,12 +190,12 @@ describe("intents on PostgreSQL", { skip: server!.reason ?? false }, () => {
     const dataSource = await trail.attached();
     const { call, go } = await underWay(dataSource);
     const [intent, ...more] = await trail.waiting();
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     await trail.elsewhere();
     const handedOn = trail.written();
     await go();
     const seen = await call;
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     assert.deepEqual(seen, []);
     assert.deepEqual([more, handedOn], [[], []]);
     assert.deepEqual(
@@ -225,7 +225,7 @@ describe("intents on PostgreSQL", { skip: server!.reason ?? false }, () => {
     assert.match(String(await call), /terminat/);
     await go();
     await until(async () => {
-      await audit.flush({ timeoutMs: 20_000 });
+      await audit.flush({ timeoutMs: 120_000 });
       return (await trail.waiting()).length === 0;
     });
     assert.deepEqual(trail.written().map(brief), ["STATEMENT *  unknown"]);
@@ -278,7 +278,7 @@ describe("intents on PostgreSQL", { skip: server!.reason ?? false }, () => {
     await go();
     assert.deepEqual(await call, []);
     await admin.end();
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     assert.deepEqual(trail.written().map(brief), ["STATEMENT *  success"]);
     assert.deepEqual(await trail.waiting(), []);
     assert.ok(audit.health().faults.some(({ kind }) => kind === "outbox.write"));

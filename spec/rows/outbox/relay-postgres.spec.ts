@@ -34,7 +34,7 @@ describe("the relay on PostgreSQL", { skip: server!.reason ?? false }, () => {
     await gate.query("SELECT pg_advisory_unlock(4711)");
     await gate.release();
     await dataSource.query("INSERT INTO note (name) VALUES ('b')");
-    await audit.flush({ timeoutMs: 20_000 });
+    await audit.flush({ timeoutMs: 120_000 });
     assert.deepEqual(await trail.waiting(), []);
     assert.deepEqual(trail.written().map(brief), ["CREATE note a success", "CREATE note b success"]);
   });

@@ -65,7 +65,7 @@ export class Trail {
     const dataSource = await this.open();
     audit.attach(dataSource, { consistency: "outbox", ...more });
     // So that the table is there.
-    if (more.createOutbox !== false) await audit.flush({ timeoutMs: 20_000 });
+    if (more.createOutbox !== false) await audit.flush({ timeoutMs: 120_000 });
     return dataSource;
   }
 
@@ -94,7 +94,7 @@ export class Trail {
       this.start();
       const dataSource = await this.attached({ consistency });
       const seen = await work(dataSource);
-      await audit.flush({ timeoutMs: 20_000 });
+      await audit.flush({ timeoutMs: 120_000 });
       assert.deepEqual(faults(), []);
       if (consistency === "outbox") assert.deepEqual(await this.waiting(), []);
       await audit.stop();

@@ -18,7 +18,7 @@ export async function begin({ directory, serviceName, options, ends }: Program):
   audit.start({ serviceName });
   audit.attach(dataSource, { consistency: "outbox", onOutboxError: "fail" });
   if (!ends) return dataSource;
-  await audit.flush({ timeoutMs: 60_000 });
+  await audit.flush({ timeoutMs: 120_000 });
   // A file that is slow, on a machine that is busy, is waited for, which is said: that is none.
   const faults = audit.health().faults.filter(({ kind }) => kind !== "outbox.relay");
   await audit.stop();

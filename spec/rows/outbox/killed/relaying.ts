@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   await dataSource.initialize();
   audit.start({ serviceName: "clinic" });
   audit.attach(dataSource, { consistency: "outbox" });
-  await audit.flush({ timeoutMs: 20_000 });
+  await audit.flush({ timeoutMs: 120_000 });
   await audit.stop();
   await dataSource.destroy();
 }

@@ -8,7 +8,7 @@ import { BATCH_ROWS, type OutboxRow, type OutboxStore } from "./store.js";
 
 /** The table, for those who make it themselves. Without rowids, so that `last_insert_rowid()` never tells of it. */
 export const sqliteOutboxDdl = (name: string): string =>
-  `CREATE TABLE ${name} (id TEXT PRIMARY KEY NOT NULL, records TEXT NOT NULL, taken_by TEXT, taken_until INTEGER) WITHOUT ROWID`;
+  `CREATE TABLE IF NOT EXISTS ${name} (id TEXT PRIMARY KEY NOT NULL, records TEXT NOT NULL, taken_by TEXT, taken_until INTEGER) WITHOUT ROWID`;
 
 /** What is asked of the application's own connection, where there can be no other. */
 export interface SharedConnection {
