@@ -46,6 +46,12 @@ describe("a SQLite connection that is captured", () => {
     events.length = 0;
   });
 
+  it("is no limit to the length of a statement", async () => {
+    const long = "it''s ; alter -- ".repeat(600_000);
+    await dataSource.query(`INSERT INTO odd VALUES ('long', '${long}')`);
+    assert.equal(events.splice(0)[0]!.after!["v"], long.replaceAll("''", "'"));
+  });
+
   it("tells which row an INSERT OR REPLACE has deleted, by any of the table's unique keys", async () => {
     await dataSource.query("INSERT INTO odd VALUES ('a', 1)");
     events.length = 0;

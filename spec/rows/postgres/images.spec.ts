@@ -1,6 +1,7 @@
 /** What is read of a row's JSON, where strings look like its keys, and where the table is not any more what it was. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { parseExact } from "#dist/capture/typeorm/exact";
 import { imageReader } from "#dist/capture/typeorm/postgres/images";
 
 const simple = { id: "int4", name: "varchar", price: "numeric", a$b: "int8", f: "float8", bytes: "bytea" };
@@ -62,4 +63,14 @@ describe("the image of a row", () => {
   for (const [name, [types, values, expected]] of Object.entries(cases)) {
     it(name, () => assert.deepEqual(imageReader(new Map(Object.entries(types)))(json(values)), expected));
   }
+
+  it("keeps all digits behind a text of megabytes", () => {
+    const text = String.raw`12 \\ \" `.repeat(2_000_000);
+    const read = imageReader(new Map(Object.entries({ id: "int8", note: "text", data: "jsonb" })));
+    const values = { id: "12345678901234567890", note: `"${text}"`, data: `{"n":12345678901234567891}` };
+    const { id, note, data } = read(json(values));
+    assert.deepEqual([id, data], ["12345678901234567890", { n: "12345678901234567891" }]);
+    assert.equal(note, text.replaceAll(/\\(.)/g, "$1"));
+    assert.deepEqual(parseExact(json(values)), { id, note, data });
+  });
 });

@@ -6,12 +6,53 @@
 
 /* A number of 16 digits or more may be beyond what a double holds; shorter ones never are. */
 const longNumber = /\d{16}|\d\.\d{15}|\d[eE][+-]?\d{3}/;
-const token = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const mark = /["{}[\]]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /** Parses JSON. A number that a double would change is given as text, with all its digits. */
 export function parseExact(text: string): unknown {
   if (!longNumber.test(text)) return JSON.parse(text);
-  return JSON.parse(text.replace(token, (match) => (match[0] === '"' ? match : exactNumber(match))));
+  return JSON.parse(replaceNumbers(text, exactNumber));
+}
+
+/**
+ * JSON with each number as `change` gives it. No pattern has a whole string in it: a choice for each character gives up its
+ * stack on a string of megabytes.
+ *
+ * @param passed - told of each string and each bracket on the way
+ */
+export function replaceNumbers(
+  text: string,
+  change: (digits: string) => string,
+  passed?: (first: string, start: number, end: number) => void,
+): string {
+  let out = "";
+  let done = 0;
+  mark.lastIndex = 0;
+  for (let found = mark.exec(text); found; found = mark.exec(text)) {
+    const [part] = found;
+    const { index } = found;
+    if (part === '"') {
+      const end = endOfString(text, index);
+      passed?.(part, index, end);
+      mark.lastIndex = end;
+    } else if (/^[{}[\]]/.test(part)) {
+      passed?.(part, index, index + 1);
+    } else {
+      out += text.slice(done, index) + change(part);
+      done = index + part.length;
+    }
+  }
+  return out + text.slice(done);
+}
+
+/** Behind the quote that ends the string which begins here. */
+function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    let before = at;
+    while (text[before - 1] === "\\") before -= 1;
+    if ((at - before) % 2 === 0) return at + 1;
+  }
+  return text.length;
 }
 
 function exactNumber(digits: string): string {

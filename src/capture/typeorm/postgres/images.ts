@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { replaceNumbers } from "../exact.js";
 import type { ColumnImage } from "../family.js";
 
 /** Column name to the name of its base type: `int8`, `_numeric` for its arrays, `bytea`. */
@@ -65,22 +66,19 @@ function quickQuoter(types: ColumnTypes): ((text: string) => string | undefined)
   return (text) => (text.includes("{", 1) ? undefined : text.replace(numbers, '$1"$2"'));
 }
 
-/* A string, a number, or a bracket; everything else in JSON is a comma, a colon, a word or white space. */
-const token = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[{}[\]]/g;
-
 function quoteNumbers(text: string, types: ColumnTypes): string {
   let depth = 0;
   let type = "";
-  return text.replace(token, (part, offset: number) => {
-    const first = part.charCodeAt(0);
-    if (first === 0x7b || first === 0x5b) depth += 1;
-    else if (first === 0x7d || first === 0x5d) depth -= 1;
-    else if (first === 0x22) {
-      if (depth === 1 && text[offset + part.length] === ":")
-        type = types.get(JSON.parse(part) as string) ?? "";
-    } else if (mustBeText(part, type)) return `"${part}"`;
-    return part;
-  });
+  return replaceNumbers(
+    text,
+    (number) => (mustBeText(number, type) ? `"${number}"` : number),
+    (first, start, end) => {
+      if (first === "{" || first === "[") depth += 1;
+      else if (first === "}" || first === "]") depth -= 1;
+      else if (depth === 1 && text[end] === ":")
+        type = types.get(JSON.parse(text.slice(start, end)) as string) ?? "";
+    },
+  );
 }
 
 function mustBeText(number: string, type: string): boolean {

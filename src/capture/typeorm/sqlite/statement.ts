@@ -75,8 +75,9 @@ function nameOf(text: string): string {
   return quote === "[" ? text.slice(1, -1) : text.slice(1, -1).replaceAll(quote + quote, quote);
 }
 
-const quotedOrComment =
-  /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g;
+/* A quote that is doubled ends one string and begins the next, which comes to the same here. A choice for each character
+   would give up its stack on a string of megabytes, and the application's statement with it. */
+const quotedOrComment = /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g;
 const isComment = (text: string): boolean => /^(?:--|\/\*)/.test(text);
 
 /** Comments are gone, and quoted words are empty, so that no keyword or semicolon in them is seen. */
