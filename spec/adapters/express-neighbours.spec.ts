@@ -24,7 +24,7 @@ import { answeredHeaders, collect, textOf } from "../support/requests.js";
 const UPLOADS = Number(process.env["AUDIT_UPLOADS"] ?? 100);
 const UPLOAD_BYTES = Number(process.env["AUDIT_UPLOAD_BYTES"] ?? 1024 * 1024);
 
-describe("Express beside its usual neighbours", { timeout: 120_000 }, () => {
+describe("Express beside its usual neighbours", { timeout: 300_000 }, () => {
   let collected = collect();
   let server: Server;
   let sockets: WebSocketServer;

@@ -68,7 +68,7 @@ async function drive(port: number): Promise<void> {
   }
 }
 
-describe("thousands of concurrent requests", { timeout: 300_000 }, () => {
+describe("thousands of concurrent requests", { timeout: 600_000 }, () => {
   const { capture, wait } = collect({}, (request: { user?: object }) => request.user);
   const traces: Trace[] = [];
   const pool = new Pool();

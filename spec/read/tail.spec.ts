@@ -145,7 +145,7 @@ describe("activity-audit tail", () => {
     writeFileSync(path, "");
     const found: unknown[] = [];
     const stop = new AbortController();
-    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(60_000)]);
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(300_000)]);
     const writing = (async () => {
       for (const [at, record] of records.entries()) {
         appendFileSync(path, `${JSON.stringify(record)}\n`);
@@ -177,7 +177,7 @@ describe("activity-audit tail", () => {
     // What a file system does by itself when it likes, done on purpose.
     writeFileSync(backup, after!);
     renameSync(backup, join(folder.path, "login.log"));
-    const records = follow(folder.path, { known, signal: AbortSignal.timeout(60_000) });
+    const records = follow(folder.path, { known, signal: AbortSignal.timeout(300_000) });
     const { value } = await records.next();
     await records.return(undefined);
     assert.deepEqual(value, [JSON.parse(after!)]);

@@ -6,6 +6,9 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
 
+/** Far beyond what the slowest machine needs to start it, or to show a page. */
+const LIMIT_MS = 120_000;
+
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** Why the specs of pages cannot run here; false when they can. In CI they must. */
@@ -15,6 +18,7 @@ export const withoutBrowser =
 export function startBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM,
+    timeout: LIMIT_MS,
     // Root has no sandbox; the others keep it from asking hosts of its maker's.
     args: [
       "--no-sandbox",
@@ -36,6 +40,7 @@ export interface Watched {
 
 export async function openPage(browser: Browser, colorScheme: "light" | "dark" = "light"): Promise<Watched> {
   const page = await browser.newPage({ viewport: { width: 1360, height: 820 }, colorScheme });
+  page.setDefaultTimeout(LIMIT_MS);
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
   page.on("console", (message) => {

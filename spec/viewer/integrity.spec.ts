@@ -15,7 +15,7 @@ import log4js from "log4js";
 import type { Browser } from "playwright-core";
 import { openPage, startBrowser, withoutBrowser } from "../support/browser.js";
 
-describe("integrity in the viewer", { skip: withoutBrowser, timeout: 120_000 }, () => {
+describe("integrity in the viewer", { skip: withoutBrowser, timeout: 300_000 }, () => {
   let directory: string;
   let served: Served;
   let browser: Browser;
