@@ -67,7 +67,8 @@ for (const { name, adjust, suffix } of kinds) {
         was = now;
       }
       assert.ok(exact > count / 8, `only ${exact} of ${count} statements changed rows that were told`);
-      assert.ok(opaque < exact, `${opaque} statements were not taken apart`);
+      // Without RETURNING two for every three, and so by chance more than those in one run of some hundreds.
+      assert.ok(opaque < 2 * exact, `${opaque} statements were not taken apart`);
       console.log(`${name}: ${exact} exact, ${opaque} as a statement, of ${count}`);
     });
   });
