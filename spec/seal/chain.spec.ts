@@ -257,6 +257,8 @@ describe("in one process", () => {
       log4js.getLogger("audit.event").audit({ n: 1 });
       log4js.getLogger("audit.request").api({ n: 1 });
       log4js.getLogger("audit.login").login({ n: 1 });
+      // The thread's is on its way; when it has arrived, the last one comes after it.
+      await until(() => bodies.length === 1);
       await closed();
       server.close();
       const heads = (log: string): unknown[] =>

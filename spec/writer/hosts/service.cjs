@@ -3,5 +3,6 @@ const { createServer } = require("node:http");
 const { log, start } = require("./log.cjs");
 
 start();
-createServer((_, response) => response.end()).listen(Number(process.env.PORT));
+// Of a cluster all have the same, which the system chooses.
+createServer((_, response) => response.end()).listen(0);
 setInterval(() => log(20), 2);
