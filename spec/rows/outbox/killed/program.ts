@@ -13,7 +13,8 @@ interface Program {
 
 /** An audited database; `null` if all is done. */
 export async function begin({ directory, serviceName, options, ends }: Program): Promise<DataSource | null> {
-  log4js.configure(auditLogging({ directory, serviceName }));
+  // What it prints is read: dots, or its faults.
+  log4js.configure(auditLogging({ directory, serviceName, console: false }));
   const dataSource = await new DataSource(options).initialize();
   audit.start({ serviceName });
   audit.attach(dataSource, { consistency: "outbox", onOutboxError: "fail" });
