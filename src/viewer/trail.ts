@@ -49,7 +49,8 @@ export class LiveTrail {
   /* One look at a time: all who ask meanwhile wait for the same. */
   #look(): Promise<TrailStore> {
     if (this.#looking) return this.#looking;
-    if (this.#store && performance.now() - this.#lookedAt < LOOK_MS - 100) return Promise.resolve(this.#store);
+    if (this.#store && performance.now() - this.#lookedAt < LOOK_MS - 100)
+      return Promise.resolve(this.#store);
     this.#looking = this.#lookOnce().finally(() => (this.#looking = undefined));
     return this.#looking;
   }
