@@ -198,6 +198,27 @@ describe("the viewer's answers", () => {
     }
   });
 
+  it("say of each question that there is no trail", async () => {
+    const empty = await mkdtemp(join(tmpdir(), "viewer-"));
+    const viewer = createViewer({ directory: empty, authorize: () => true });
+    const server = createServer(viewer).listen(0, "127.0.0.1");
+    try {
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      for (const path of ["records", "integrity"]) {
+        const response = await fetch(`http://127.0.0.1:${port}/api/${path}`);
+        assert.deepEqual(
+          [path, response.status, ((await response.json()) as Made).code],
+          [path, 404, "AUDIT_TRAIL_MISSING"],
+        );
+      }
+    } finally {
+      await viewer.close();
+      server.close();
+      await rm(empty, { recursive: true });
+    }
+  });
+
   it("forget whoever is gone before it is known whether they may look", async () => {
     const kinds: string[] = [];
     let letIn: (() => void) | undefined;

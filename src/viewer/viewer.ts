@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import * as v from "valibot";
 import { callback, checked } from "../check.js";
-import { AuditError } from "../errors.js";
+import type { AuditError } from "../errors.js";
 import { fault } from "../health.js";
 import { loadDuckDB } from "../read/sql/engine.js";
 import { questions } from "./api.js";
@@ -135,10 +135,16 @@ async function ask(question: () => Promise<unknown>, response: ServerResponse): 
     if (found === null) answer(response, 404, { error: "There is no such record." });
     else answer(response, 200, found);
   } catch (error) {
-    if (!(error instanceof AuditError)) throw error;
+    if (!isOurs(error)) throw error;
     const status = error.code === "AUDIT_TRAIL_MISSING" ? 404 : 400;
     answer(response, status, { error: error.message, code: error.code });
   }
+}
+
+/* By its code: what comes out of a thread has lost its class. */
+function isOurs(error: unknown): error is Pick<AuditError, "code" | "message"> {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" && code.startsWith("AUDIT_");
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {
