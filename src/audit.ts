@@ -232,7 +232,7 @@ class Audit {
     const timeoutMs = options?.timeoutMs ?? 5000;
     const left = timeLimit(timeoutMs);
     const drained = (await this.#session?.drain(timeoutMs)) ?? true;
-    if (!drained) throw new AuditError("AUDIT_FLUSH_TIMEOUT", ["the outbox", "Some", timeoutMs]);
+    if (!drained) throw new AuditError("AUDIT_FLUSH_TIMEOUT", ["the outbox still had records", timeoutMs]);
     return flush(options, left());
   }
 

@@ -54,8 +54,8 @@ const messages = {
     `The ring of ${path} is full: ${limit} bytes wait to be written. Raise \`ringBytes\`, or set \`onFull\` to "block" or "drop".`,
   AUDIT_SEAL_KEY: (option: string, found: string) =>
     `\`seal.${option}\` cannot be used: ${found}. Give a key of at least 16 bytes, in the file or as it is; \`openssl rand -base64 32\` makes one, \`openssl genpkey -algorithm ed25519\` a signing key.`,
-  AUDIT_FLUSH_TIMEOUT: (path: string, waiting: number | string, limit: number) =>
-    `${waiting} records of ${path} were not on the file after ${limit} ms. They stay queued; see \`audit.health()\` for what the system says.`,
+  AUDIT_FLUSH_TIMEOUT: (late: string, limit: number) =>
+    `After ${limit} ms ${late}. Nothing was given up; see \`audit.health()\` for what the system says.`,
 
   // reading
   AUDIT_TRAIL_MISSING: (place: string, found: string) =>

@@ -123,11 +123,17 @@ export async function flush(
   leftMs = timeoutMs,
 ): Promise<Flushed> {
   const late = await lateWriter(leftMs, fsync);
-  if (late) throw new AuditError("AUDIT_FLUSH_TIMEOUT", [late.settings.path, late.queuedLines, timeoutMs]);
+  if (late) throw new AuditError("AUDIT_FLUSH_TIMEOUT", [whatIsLate(late), timeoutMs]);
   const total = written();
   const since = total - flushed;
   flushed = total;
   return { written: since };
+}
+
+function whatIsLate({ settings: { path }, queuedLines }: Writer): string {
+  return queuedLines > 0
+    ? `${queuedLines} records were not in ${path}`
+    : `the disk did not have all that is in ${path}`;
 }
 
 /** Whether all lines accepted so far come to stand in their files, on disk, within this time. */
