@@ -40,7 +40,7 @@ const failed = [
   onTypeOrm.length > 0 &&
     process.env.ROWS_TYPEORM !== "1" &&
     run("TypeORM 0.3", onTypeOrm, `--require ${resolve("spec/typeorm-0.3.cjs")}`, {
-      ROWS_AT_MOST: process.env.ROWS_AT_MOST ?? "500",
+      ROWS_AT_MOST: process.env.ROWS_AT_MOST ?? "300",
     }),
 ].some(Boolean);
 process.exit(failed ? 1 : 0);

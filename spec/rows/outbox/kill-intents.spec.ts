@@ -19,7 +19,7 @@ import { setUp, slow, type Kind } from "./killed/steps.js";
 import { until } from "../../support/until.js";
 
 const WORKERS = 3;
-const kills = Number(process.env["OUTBOX_KILLS"] ?? 5);
+const kills = Number(process.env["OUTBOX_KILLS"] ?? 3);
 const seed = Number(process.env["ROWS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const database = `audit_intents_kill_${process.pid}`;
 
