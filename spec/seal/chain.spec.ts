@@ -140,6 +140,21 @@ describe("a chain", () => {
       );
     }));
 
+  it("links to those that came last, where there is no register and there are many", () =>
+    inFolder(async (folder) => {
+      const chains = Array.from({ length: 70 }, (_, n) => n.toString(16).padStart(16, "0"));
+      const lines = chains.map((chain) => `${JSON.stringify({ chain, seq: 0, hash: chain.repeat(4) })}\n`);
+      writeFileSync(join(folder, "api-20260105T090000.000Z-00000000.log"), lines.slice(0, 35).join(""));
+      writeFileSync(join(folder, "api.log"), lines.slice(35).join(""));
+      await run("writes", [folder, "exit", "10"], { SEAL });
+      const [first] = checkpoints(sealedIn(folder));
+      const links = first!.record.details.links as { chain: string }[];
+      assert.deepEqual(
+        links.map(({ chain }) => chain),
+        chains.slice(-64),
+      );
+    }));
+
   it("is entered as ended, though a process was killed just when it had made the register's lock", () =>
     inFolder(async (folder) => {
       writeFileSync(join(folder, ".activity-audit.seal.lock"), "");

@@ -28,7 +28,7 @@ const UNNAMED_STALE_MS = 300;
 /** One whose process id lives here too: longer than an owner may be busy between two words of his. */
 const LIVING_STALE_MS = 300_000;
 /** Clocks of file systems and of processes differ by so much. */
-const CLOCK_MS = 2000;
+export const FILE_CLOCK_MS = 2000;
 
 /** Runs `work` under the lock; false when another live process has it. */
 export function withLock(path: string, work: () => void): boolean {
@@ -132,7 +132,7 @@ function isLeftBehind(path: string, token: string): boolean {
   if (token === "") return age > UNNAMED_STALE_MS;
   if (!isHere) return age > FOREIGN_STALE_MS;
   if (age > LIVING_STALE_MS) return true;
-  return Number(pid) === process.pid && age > process.uptime() * 1000 + CLOCK_MS;
+  return Number(pid) === process.pid && age > process.uptime() * 1000 + FILE_CLOCK_MS;
 }
 
 function read(path: string): string | undefined {

@@ -6,13 +6,12 @@
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { ChainStart, Head, Link } from "../../seal/checkpoint.js";
+import { FILE_CLOCK_MS } from "../lock.js";
 import { type Entry, readRegister } from "./register.js";
 import { lastLines } from "./tails.js";
 
 /** Most links of one checkpoint, the newest first: more would make it a long line. */
 const MAX_LINKS = 64;
-/** Clocks of file systems and of processes differ by so much. */
-const CLOCK_MS = 2000;
 
 /** All that came before the chain, with their last lines as far as these can be seen. */
 export function linksBefore(path: string, chain: string): Link[] {
@@ -45,7 +44,7 @@ function seenLinks(folder: string, entries: readonly Entry[]): Link[] {
     const ofLog = crashed.filter((entry) => entry.log === log);
     const sought = {
       chains: new Set(ofLog.map(({ chain }) => chain)),
-      since: Math.min(...ofLog.map(({ at }) => at)) - CLOCK_MS,
+      since: Math.min(...ofLog.map(({ at }) => at)) - FILE_CLOCK_MS,
     };
     for (const [chain, head] of lastLines(join(folder, log), sought)) heads.set(chain, head);
   }
@@ -80,6 +79,6 @@ export function beginning(path: string, keyId: string | null, size: number): Cha
     log: basename(path),
     pid: process.pid,
     host: hostname(),
-    unsealed_before: lastLines(path).size === 0 ? size : 0,
+    unsealed_before: size > 0 && lastLines(path).size === 0 ? size : 0,
   };
 }

@@ -22,29 +22,34 @@ export interface Sought {
   readonly since: number;
 }
 
-/** The last line of each chain that is seen at the end of a file and of its newest backups. */
+/** The last line of each chain that is seen at the end of a file and of its newest backups; those that came first stand first. */
 export function lastLines(path: string, sought?: Sought): Map<string, Head> {
-  const heads = new Map<string, Head>();
+  const found: Map<string, Head>[] = [];
   const missing = new Set(sought?.chains);
   let looked = 0;
   for (const { bytes, modified } of backwards(path)) {
     if (looked >= TAIL_BYTES && (missing.size === 0 || modified < sought!.since)) break;
     if (looked >= SEARCH_BYTES) break;
-    collect(bytes, heads);
-    for (const chain of missing) if (heads.has(chain)) missing.delete(chain);
+    const heads = headsIn(bytes);
+    for (const chain of heads.keys()) missing.delete(chain);
+    found.push(heads);
     looked += bytes.length;
   }
-  return heads;
+  const last = new Map<string, Head>();
+  // A file that was rotated meanwhile has more lines of one when it comes again.
+  for (const [chain, head] of found.toReversed().flatMap((heads) => [...heads]))
+    if (head.seq >= (last.get(chain)?.seq ?? 0)) last.set(chain, head);
+  return last;
 }
 
-/* Later lines of a chain have higher numbers. */
-function collect(bytes: Buffer, heads: Map<string, Head>): void {
+function headsIn(bytes: Buffer): Map<string, Head> {
+  const heads = new Map<string, Head>();
   for (let start = 0, end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
     const seal = readSeal(bytes, start, end);
-    if (seal && seal.seq >= (heads.get(seal.chain)?.seq ?? 0))
-      heads.set(seal.chain, { seq: seal.seq, hash: seal.hash });
+    if (seal) heads.set(seal.chain, { seq: seal.seq, hash: seal.hash });
     start = end + 1;
   }
+  return heads;
 }
 
 interface Piece {
