@@ -40,7 +40,7 @@ const LAYERS: Record<string, { code: readonly string[]; types?: readonly string[
       "seal",
     ],
   },
-  ship: { code: [...COMMON, "writer/lock", "writer/backup-name", "writer/lines"] },
+  ship: { code: [...COMMON, "writer/lock", "writer/backup-name", "writer/lines", "writer/settled"] },
   adapters: {
     code: [...COMMON, "context", "capture/http", "decorate"],
     types: ["record/types", "capture/capture"],

@@ -15,10 +15,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { backupPattern } from "../writer/backup-name.js";
+import { lastChange, SETTLED_MS } from "../writer/settled.js";
 
 const NEWLINE = 10;
-/** A process that has not seen the rotation yet may append to a backup for a moment, however old its last line is. */
-const SETTLED_MS = 5000;
 
 /** One file of the spool, as it was when it was looked at. */
 export interface SpoolFile {
@@ -46,8 +45,7 @@ export function spoolFiles(live: string, now: number): SpoolFile[] {
 function describe(path: string, now: number, isBackup: boolean): SpoolFile | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found) return undefined;
-  // The time of change is also that of the rename.
-  const isSettled = isBackup && now - Math.max(found.mtimeMs, found.ctimeMs) > SETTLED_MS;
+  const isSettled = isBackup && now - lastChange(found) > SETTLED_MS;
   return { path, inode: found.ino, size: found.size, isSettled };
 }
 

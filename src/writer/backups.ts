@@ -17,10 +17,9 @@ import { backupPattern } from "./backup-name.js";
 import { type HeldLock, takeLock } from "./lock.js";
 import { outside } from "./outside.js";
 import type { FileSettings } from "./protocol.js";
+import { lastChange, SETTLED_MS } from "./settled.js";
 import { syncFolder } from "./sync.js";
 
-/** A process that has not seen the rotation yet may append to a backup for a moment, however old its last line is. */
-const GRACE_MS = 5000;
 const DAY_MS = 86_400_000;
 /** How often it is looked for backups that are too old by now, with or without a rotation. */
 const AGE_MS = 3_600_000;
@@ -48,7 +47,7 @@ export class Backups {
   /** @param tellRetired - false: there is no room for the line that tells of it */
   constructor(
     private readonly settings: FileSettings,
-    private readonly graceMs = GRACE_MS,
+    private readonly graceMs = SETTLED_MS,
     private readonly tellRetired: (retired: Retired) => boolean = () => true,
     private readonly ageMs = AGE_MS,
   ) {}
@@ -161,8 +160,7 @@ function takeLockIfRoom(path: string): HeldLock | undefined {
 async function describe(path: string): Promise<Backup | undefined> {
   const found = await stat(path).catch(() => undefined);
   if (!found) return undefined;
-  const [writtenAt, renamedAt] = [Math.floor(found.mtimeMs), Math.floor(found.ctimeMs)];
-  return { path, size: found.size, writtenAt, changedAt: Math.max(writtenAt, renamedAt) };
+  return { path, size: found.size, writtenAt: Math.floor(found.mtimeMs), changedAt: lastChange(found) };
 }
 
 /** A backup that is being compressed. */
