@@ -44,6 +44,7 @@ describe("an outbox in a file that is shared", { skip: betterSqlite3.reason ?? f
           if (sql.startsWith("UPDATE")) others ??= take(other);
           return own.prepare(sql);
         },
+        transaction: (work) => own.transaction(work),
         close: () => own.close(),
       };
     });

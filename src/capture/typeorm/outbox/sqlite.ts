@@ -58,6 +58,7 @@ export class SharedStore implements OutboxStore {
 /** What is used of better-sqlite3's `Database`. */
 export interface OwnDatabase {
   prepare(sql: string): { all(...values: unknown[]): unknown[]; run(...values: unknown[]): unknown };
+  transaction<T>(work: () => T): { immediate(): T };
   close(): void;
 }
 
@@ -84,7 +85,8 @@ export class FileStore implements OutboxStore {
   }
 
   async take(work: (rows: readonly OutboxRow[]) => Promise<readonly string[]>): Promise<number | null> {
-    const rows = await this.#unlessBusy(() => this.#alone(() => this.#lease()));
+    // Between looking whether another process has rows, and taking them, no other may do the same.
+    const rows = await this.#unlessBusy(() => this.#db.transaction(() => this.#lease()).immediate());
     if (!rows || rows.length === 0) return rows && 0;
     const done = await work(rows);
     const gone = await this.#unlessBusy(() => {
@@ -115,27 +117,6 @@ export class FileStore implements OutboxStore {
       )
       .all(this.#owner, Date.now() + LEASE_MS) as OutboxRow[];
     return rows.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  }
-
-  /** Between looking whether another process has rows, and taking them, no other may do the same. */
-  #alone<T>(work: () => T): T {
-    this.#db.prepare("BEGIN IMMEDIATE").run();
-    try {
-      const result = work();
-      this.#db.prepare("COMMIT").run();
-      return result;
-    } catch (error) {
-      this.#rollBack();
-      throw error;
-    }
-  }
-
-  #rollBack(): void {
-    try {
-      this.#db.prepare("ROLLBACK").run();
-    } catch {
-      // SQLite itself has rolled back what failed.
-    }
   }
 
   /* A transaction of the application's has the file: waiting inside of SQLite would stop the whole process. */
