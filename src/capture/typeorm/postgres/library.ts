@@ -172,7 +172,6 @@ class Room implements Knowledge {
   readonly version: number;
   readonly plans = new Map<string, Plan>();
   readonly #tables = new Map<string, TableFacts | null>();
-  readonly #absent = new Set<string>();
   readonly #volatile = new Map<string, boolean>();
 
   constructor(version: number) {
@@ -188,17 +187,14 @@ class Room implements Knowledge {
   }
 
   learnTable({ schema, name }: TableRef, facts: TableFacts | null): void {
-    const key = JSON.stringify([schema, name]);
-    this.#tables.set(key, facts);
-    if (facts === null) this.#absent.add(key);
+    this.#tables.set(JSON.stringify([schema, name]), facts);
   }
 
   /** Another process may make a table that was not there, of which we do not hear; so it is asked for each time. */
   forgetAbsent(): boolean {
-    const some = this.#absent.size > 0;
-    for (const key of this.#absent) this.#tables.delete(key);
-    this.#absent.clear();
-    return some;
+    const absent = [...this.#tables].filter(([, facts]) => facts === null);
+    for (const [key] of absent) this.#tables.delete(key);
+    return absent.length > 0;
   }
 
   learnVolatile(calls: readonly string[], volatile: boolean): void {
