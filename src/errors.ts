@@ -55,7 +55,7 @@ const messages = {
   AUDIT_SEAL_KEY: (option: string, found: string) =>
     `\`seal.${option}\` cannot be used: ${found}. Give a key of at least 16 bytes, in the file or as it is; \`openssl rand -base64 32\` makes one, \`openssl genpkey -algorithm ed25519\` a signing key.`,
   AUDIT_FLUSH_TIMEOUT: (late: string, limit: number) =>
-    `After ${limit} ms ${late}. Nothing was given up; see \`audit.health()\` for what the system says.`,
+    `After ${limit} ms ${late}. What waits stays queued; see \`audit.health()\` for what the system says.`,
 
   // reading
   AUDIT_TRAIL_MISSING: (place: string, found: string) =>
